@@ -1,0 +1,177 @@
+"""The run folder: one place that says what a run leaves and under which name.
+
+Every command after the first takes the folder and nothing else, so it is self-describing: the
+resolved recipe, the environment, the fate of every row, the model with its template, the answers
+and the figures. A folder is a run folder if it holds `recipe.yaml`, which is written first.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tutelage.errors import UserError
+
+# Each part's name on disk and the command that writes it, in the order of writing.
+_PARTS = {
+    "recipe.yaml": "tutelage run",
+    "environment.json": "tutelage run",
+    "ledger.parquet": "tutelage train",
+    "log.jsonl": "tutelage train",
+    "checkpoints": "tutelage train",
+    "model": "tutelage train",
+    "predictions": "tutelage eval",
+    "metrics.json": "tutelage eval",
+    "report.html": "tutelage report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of a run's parts; make one with `create` or `open`.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: str | Path, overwrite: bool = False) -> RunFolder:
+        """Make a folder for a new run.
+
+        Args:
+            path: where; parent folders are made too.
+            overwrite: remove an earlier run that is there. Only parts of a run are removed, and
+                only if the folder is a run folder.
+
+        Raises:
+            UserError: something else is there, or an earlier run and `overwrite` is false.
+        """
+        run = cls(Path(path))
+        if run.path.exists() and not run.path.is_dir():
+            raise UserError(
+                "a file is in the way of the run folder",
+                where=str(path),
+                fix="choose another --out",
+            )
+        if run.path.is_dir() and any(run.path.iterdir()):
+            run._clear(overwrite)
+        run.path.mkdir(parents=True, exist_ok=True)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """The run folder at `path`.
+
+        Raises:
+            UserError: it is not a run folder.
+        """
+        run = cls(Path(path))
+        if not run.path.is_dir():
+            found = "a file" if run.path.exists() else "nothing there"
+            raise UserError(
+                f"expected a run folder, found {found}",
+                where=str(path),
+                fix="give the folder that was --out of `tutelage run` or `train`",
+            )
+        if not run.recipe.is_file():
+            present = ", ".join(sorted(part for part in _PARTS if (run.path / part).exists()))
+            raise UserError(
+                f"no run folder: recipe.yaml is missing (found: {present or 'no part of a run'})",
+                where=str(path),
+                fix="give the folder that was --out of `tutelage run` or `train`",
+            )
+        return run
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe (YAML)."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, machine and command line (JSON); see `rundir.environment`."""
+        return self.path / "environment.json"
+
+    @property
+    def ledger(self) -> Path:
+        """The fate of every row (Parquet)."""
+        return self.path / "ledger.parquet"
+
+    @property
+    def log(self) -> Path:
+        """Steps and validations of training (JSON lines); see `TrainLog`."""
+        return self.path / "log.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of training checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the tuned model: adapter or full weights, tokenizer and chat template."""
+        return self.path / "model"
+
+    @property
+    def predictions(self) -> Path:
+        """Folder of the answers."""
+        return self.path / "predictions"
+
+    @property
+    def base_predictions(self) -> Path:
+        """Answers of the base model with their scores (Parquet)."""
+        return self.predictions / "base.parquet"
+
+    @property
+    def tuned_predictions(self) -> Path:
+        """Answers of the tuned model with their scores (Parquet)."""
+        return self.predictions / "tuned.parquet"
+
+    @property
+    def metrics(self) -> Path:
+        """Every number of the report (JSON)."""
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        """The report (one HTML file)."""
+        return self.path / "report.html"
+
+    def require(self, part: Path) -> Path:
+        """`part`, one of the paths above, if it is there.
+
+        Raises:
+            UserError: it is missing; the message names the command that writes it.
+        """
+        if part.exists():
+            return part
+        writer = _PARTS[part.relative_to(self.path).parts[0]]
+        raise UserError(
+            f"the run has no {part.relative_to(self.path)} yet",
+            where=str(self.path),
+            fix=f"`{writer}` writes it",
+        )
+
+    def _clear(self, overwrite: bool) -> None:
+        if not self.recipe.is_file():
+            raise UserError(
+                "the folder is not empty and not a run folder",
+                where=str(self.path),
+                fix="choose another --out",
+            )
+        if not overwrite:
+            raise UserError(
+                "the folder already holds a run",
+                where=str(self.path),
+                fix="continue that run with --resume, or choose another --out",
+            )
+        # The recipe goes last: killed half-way, the folder is still known as a run.
+        for part in reversed(_PARTS):
+            target = self.path / part
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
