@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tutelage.options import Options
 
@@ -31,6 +31,15 @@ class SourceOptions(Options):
 
     limit: int | None = Field(default=None, ge=1)
     """Take at most this many rows, drawn with `data.seed`; the rest is marked in the ledger."""
+
+
+def spelled_out(sources: Any) -> Any:
+    """Sources in full: one alone becomes a list of one, and a bare path `{path: …}`."""
+    if isinstance(sources, str | dict | SourceOptions):
+        sources = [sources]
+    if not isinstance(sources, list):
+        return sources
+    return [{"path": source} if isinstance(source, str) else source for source in sources]
 
 
 class HoldoutOptions(Options):
@@ -64,3 +73,8 @@ class DataOptions(Options):
 
     max_lost: float = Field(default=0.01, ge=0, le=1)
     """Share of rows that may be lost (unreadable or over-long); more stops the run."""
+
+    @field_validator("train", "validation", "test", mode="before")
+    @classmethod
+    def _spelled_out(cls, value: Any) -> Any:
+        return spelled_out(value)
