@@ -186,5 +186,7 @@ def test_events_are_compact_json_copied_from_the_sentence() -> None:
         for value in answer.values():
             assert is_verbatim(value, row["input"])
             assert not re.match(r"(a|an|the)\b", value, re.IGNORECASE)
+        # The instruction must say how the JSON is spaced, or exact match would be a guess.
+        assert re.search(r"compact|minified|spaces|\":", row["instruction"])
         positions = [row["instruction"].index(f'"{key}"') for key in answer]
         assert positions == sorted(positions)
