@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from tutelage.errors import nearest
 from tutelage.options import Options
+
+COLUMN_FIELDS = ("instruction", "input", "response", "system", "references", "task", "negative")
+"""Our fields that a column of a table can fill."""
 
 
 class SourceOptions(Options):
@@ -32,6 +36,42 @@ class SourceOptions(Options):
     limit: int | None = Field(default=None, ge=1)
     """Take at most this many rows, drawn with `data.seed`; the rest is marked in the ledger."""
 
+    @field_validator("path")
+    @classmethod
+    def _path_is_named(cls, path: str) -> str:
+        if not path.removeprefix("hub:").strip():
+            raise ValueError(f'expected a file, folder, glob or hub:owner/name, found "{path}"')
+        return path
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_fit(cls, columns: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        form = info.data.get("format")
+        if form == "columns" and not columns:
+            raise ValueError(
+                "required by `format: columns`; expected our field to your column, such as "
+                "{instruction: question, response: answer}"
+            )
+        if columns and form not in ("auto", "columns", None):
+            raise ValueError(f"columns belong to `format: columns`; the format is {form}")
+        for field in columns:
+            if field not in COLUMN_FIELDS:
+                close = nearest(field, COLUMN_FIELDS, limit=1)
+                meant = f"; did you mean {close[0]}?" if close else ""
+                raise ValueError(
+                    f"expected our fields ({', '.join(COLUMN_FIELDS)}) on the left, found "
+                    f"'{field}'{meant}"
+                )
+        return columns
+
+    @field_validator("split")
+    @classmethod
+    def _split_is_of_the_hub(cls, split: str | None, info: ValidationInfo) -> str | None:
+        path = info.data.get("path")
+        if split is not None and path is not None and not path.startswith("hub:"):
+            raise ValueError(f"only a hub dataset has a split; the path is {path}")
+        return split
+
 
 def spelled_out(sources: Any) -> Any:
     """Sources in full: one alone becomes a list of one, and a bare path `{path: …}`."""
@@ -49,17 +89,21 @@ class HoldoutOptions(Options):
     """Tasks that are never trained on; all their rows are test items."""
 
 
+Split = list[SourceOptions] | float | int
+"""Sources of their own, or the share (below 1) or number of training examples set aside."""
+
+
 class DataOptions(Options):
     """Sources, splits and the limit of loss."""
 
     train: list[SourceOptions] = Field(min_length=1)
     """Sources of training examples (a path alone stands for `{path: …}`)."""
 
-    validation: list[SourceOptions] | float | int = 0.05
+    validation: Split = 0.05
     """Sources, or a share (below 1) or number of training examples set aside, per task in
     proportion; 0 for none."""
 
-    test: list[SourceOptions] | float | int = 0.1
+    test: Split = 0.1
     """Sources, or a share or number set aside, as for validation."""
 
     holdout: HoldoutOptions = HoldoutOptions()
@@ -68,7 +112,7 @@ class DataOptions(Options):
     split_by: Literal["row", "task"] = "row"
     """Set aside rows of every task, or whole tasks."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of splits and limits."""
 
     max_lost: float = Field(default=0.01, ge=0, le=1)
@@ -78,3 +122,29 @@ class DataOptions(Options):
     @classmethod
     def _spelled_out(cls, value: Any) -> Any:
         return spelled_out(value)
+
+    @field_validator("validation", "test")
+    @classmethod
+    def _share_or_number(cls, value: Split, info: ValidationInfo) -> Split:
+        if not isinstance(value, list) and (value < 0 or (isinstance(value, float) and value >= 1)):
+            raise ValueError(
+                f"expected sources, a share from 0 to below 1, or a whole number of examples, "
+                f"found {value}"
+            )
+        other = info.data.get("validation") if info.field_name == "test" else None
+        if isinstance(other, float) and isinstance(value, float) and other + value >= 1:
+            raise ValueError(
+                f"leaves nothing to train on: validation takes {other} and test takes {value}; "
+                "expected shares that add up to less than 1"
+            )
+        return value
+
+    @field_validator("holdout")
+    @classmethod
+    def _something_is_trained_on(
+        cls, holdout: HoldoutOptions, info: ValidationInfo
+    ) -> HoldoutOptions:
+        sources = info.data.get("train")
+        if sources and {source.task for source in sources} <= set(holdout.tasks):
+            raise ValueError("leaves nothing to train on: every source's task is held out")
+        return holdout

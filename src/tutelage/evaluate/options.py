@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from tutelage.infer.options import DecodeOptions
 from tutelage.options import Options
@@ -21,6 +23,30 @@ class TaskEvaluation(Options):
 
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Longest answer for this task, in tokens."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_are_a_choice(cls, metrics: list[str] | None) -> list[str] | None:
+        return None if metrics is None else checked_metrics(metrics)
+
+    @field_validator("extract")
+    @classmethod
+    def _extract_is_a_pattern(cls, extract: str | None) -> str | None:
+        try:
+            re.compile(extract or "")
+        except re.error as error:
+            raise ValueError(f"expected a regular expression, found '{extract}': {error}") from None
+        return extract
+
+
+def checked_metrics(metrics: list[str]) -> list[str]:
+    """The metrics, of which there is at least one (the primary one) and none twice."""
+    if not metrics:
+        raise ValueError("expected at least one metric, of which the first is primary; found none")
+    twice = {metric for metric in metrics if metrics.count(metric) > 1}
+    if twice:
+        raise ValueError(f"found twice: {', '.join(sorted(twice))}; expected each metric once")
+    return metrics
 
 
 class EvaluateOptions(Options):
@@ -48,5 +74,10 @@ class EvaluateOptions(Options):
     resamples: int = Field(default=10_000, ge=100)
     """Bootstrap resamples and permutations."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the resamples."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_are_a_choice(cls, metrics: list[str]) -> list[str]:
+        return checked_metrics(metrics)

@@ -19,7 +19,7 @@ class DecodeOptions(Options):
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Sample from the smallest set of tokens with this probability (nucleus sampling)."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the samples; each prompt has a stream of its own."""
 
     batch_size: int = Field(default=32, ge=1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from tutelage.options import Options
+
+EMBEDDED = "smollm2-135m-instruct"
+"""The model that comes with the extra `embedded` and needs no hub."""
 
 
 class LoraOptions(Options):
@@ -28,11 +32,20 @@ class LoraOptions(Options):
     """Names (or name endings) of the linear layers to adapt; all but the output head by default,
     as QLoRA (Dettmers et al. 2023) found necessary to match full fine-tuning."""
 
+    @field_validator("target_modules")
+    @classmethod
+    def _something_is_adapted(
+        cls, modules: list[str] | Literal["all-linear"]
+    ) -> list[str] | Literal["all-linear"]:
+        if modules != "all-linear" and not all(modules or [""]):
+            raise ValueError("expected at least one layer's name, or all-linear; found none")
+        return modules
+
 
 class ModelOptions(Options):
     """The base model and the tuning method."""
 
-    base: str = "smollm2-135m-instruct"
+    base: str = EMBEDDED
     """A hub id, a local folder, or the embedded default `smollm2-135m-instruct`."""
 
     revision: str | None = None
@@ -49,3 +62,35 @@ class ModelOptions(Options):
 
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
+
+    @field_validator("base")
+    @classmethod
+    def _base_is_named(cls, base: str) -> str:
+        if not base.strip():
+            raise ValueError(f"expected a hub id, a local folder or {EMBEDDED}, found no name")
+        return base
+
+    @field_validator("revision")
+    @classmethod
+    def _revision_is_of_the_hub(cls, revision: str | None, info: ValidationInfo) -> str | None:
+        if revision is not None and info.data.get("base") == EMBEDDED:
+            raise ValueError(f"only a model of the hub has a revision; the base is {EMBEDDED}")
+        return revision
+
+    @field_validator("lora")
+    @classmethod
+    def _lora_is_used(cls, lora: LoraOptions, info: ValidationInfo) -> LoraOptions:
+        method = info.data.get("method")
+        if method not in ("lora", None) and lora != LoraOptions():
+            raise ValueError(
+                f"has settings, but `method: {method}` does not use them; "
+                "remove them or write `method: lora`"
+            )
+        return lora
+
+    @field_validator("device")
+    @classmethod
+    def _device_exists(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError(f'expected auto, cpu, cuda or cuda:N, found "{device}"')
+        return device

@@ -10,13 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from tutelage.data.options import DataOptions
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.model.options import ModelOptions
 from tutelage.options import Options
 from tutelage.prompt.options import PromptOptions
+from tutelage.recipe.document import Node, parse, read_text
+from tutelage.recipe.mistakes import Mistake, Place, RecipeError
+from tutelage.recipe.overrides import apply
+from tutelage.recipe.schema import Kind, dotted
+from tutelage.recipe.shorthand import spell_out
+from tutelage.recipe.validation import validate
 from tutelage.train.options import TrainOptions
 
 LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
@@ -45,17 +53,51 @@ class Recipe(Options):
     evaluate: EvaluateOptions = EvaluateOptions()
     """What is asked of base and tuned model, and how it is scored."""
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_one_line(cls, name: str) -> str:
+        if not name.strip() or not name.isprintable():
+            raise ValueError("expected a name of one line")
+        return name
+
+    @field_validator("train")
+    @classmethod
+    def _validation_has_examples(cls, train: TrainOptions, info: ValidationInfo) -> TrainOptions:
+        data = info.data.get("data")
+        if data is not None and data.validation in (0, []):
+            settings = {"patience": train.patience, "validate_every": train.validate_every}
+            for key, value in settings.items():
+                if value is not None:
+                    raise PydanticCustomError(
+                        "conflict",
+                        "asks for validation, but data.validation sets no examples aside",
+                        {"key": key},
+                    )
+        return train
+
 
 @dataclass(frozen=True)
 class LoadedRecipe:
-    """A recipe and the folder that its relative paths start from."""
+    """A recipe, the folder that its relative paths start from, and where each setting stands."""
 
     recipe: Recipe
     folder: Path
+    _tree: Node
 
     def resolved(self) -> Recipe:
         """The recipe with every dependent default filled in and every path absolute."""
         return resolve(self.recipe, self.folder)
+
+    def where(self, *path: str | int) -> str:
+        """The place of a setting, for errors that only a later room can find.
+
+        Args:
+            path: such as `"data", "train", 0, "format"`.
+
+        Returns:
+            Such as `recipe.yaml line 4, column 5, data.train.0.format`.
+        """
+        return f"{self._tree.nearest(path).place}, {dotted(path)}"
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -63,28 +105,31 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
 
     Args:
         path: the YAML file.
-        overrides: settings such as `train.learning_rate=2e-4`, applied in order.
+        overrides: settings such as `train.learning_rate=2e-4`, applied in order; paths in them
+            start from the recipe's folder, like those in the file.
 
     Raises:
-        UserError: the file cannot be read, or has mistakes; all of them are named.
+        RecipeError: the file cannot be read, or has mistakes; all of them are named.
     """
-    import io
-    import json
-
-    from ruamel.yaml import YAML
-
-    path = Path(path)
-    yaml = YAML(typ="safe", pure=True)
-    tree: Any = yaml.load(io.StringIO(path.read_text(encoding="utf-8")))
-    for override in overrides:
-        key, _, value = override.partition("=")
-        node = tree
-        *parents, last = key.split(".")
-        for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-        node[last] = yaml.load(value)
-    recipe = Recipe.model_validate_json(json.dumps(tree), strict=True)
-    return LoadedRecipe(recipe, path.resolve().parent)
+    path, kind = Path(path), Kind(Recipe)
+    root, mistakes = parse(read_text(path), Place(str(path)))
+    if root is None:
+        empty = Mistake(
+            Place(str(path)),
+            "the file is empty",
+            fix=f"`tutelage init --force --out {path}` writes a commented recipe",
+        )
+        raise RecipeError(mistakes or [empty])
+    spell_out(root, kind)
+    for override in overrides if isinstance(root.value, dict) else ():
+        mistakes += apply(root, kind, override)
+        spell_out(root, kind)
+    recipe, invalid = validate(root, Recipe)
+    known = {mistake.place for mistake in mistakes}
+    mistakes += [mistake for mistake in invalid if mistake.place not in known]
+    if mistakes or recipe is None:
+        raise RecipeError(mistakes)
+    return LoadedRecipe(recipe, path.resolve().parent, root)
 
 
 def resolve(recipe: Recipe, folder: Path) -> Recipe:

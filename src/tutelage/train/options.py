@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from tutelage.options import Options
 
@@ -49,7 +49,7 @@ class TrainOptions(Options):
     max_gradient_norm: float | None = Field(default=1.0, gt=0)
     """Clip the norm of the step's gradient to this; null does not clip."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the order of the examples, of new weights and of dropout."""
 
     validate_every: int | None = Field(default=None, ge=1)
@@ -75,3 +75,19 @@ class TrainOptions(Options):
 
     trackers: list[Literal["tensorboard", "wandb", "mlflow"]] = []
     """Where to send the log besides `log.jsonl`; each needs the extra of its name."""
+
+    @field_validator("final_learning_rate")
+    @classmethod
+    def _constant_does_not_fall(cls, share: float, info: ValidationInfo) -> float:
+        if share > 0 and info.data.get("schedule") == "constant":
+            raise ValueError(
+                f"found {share}, but `schedule: constant` never falls; remove one of the two"
+            )
+        return share
+
+    @field_validator("betas")
+    @classmethod
+    def _betas_are_shares(cls, betas: tuple[float, float]) -> tuple[float, float]:
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"expected two numbers from 0 to below 1, found {list(betas)}")
+        return betas
