@@ -1,0 +1,1 @@
+"""The shapes of rows we can read: one module each, registered in `tutelage.data.format.FORMATS`."""

@@ -1,0 +1,261 @@
+"""The fate of every row that was read, with its reasons: nothing is lost silently.
+
+A row is registered once, when it is read, and from then on has exactly one fate. Later stages
+only ever make it worse and add their reason. The ledger is columns of machine integers and a
+sparse log of marks, so that a million rows cost some 30 bytes each and a kept row costs nothing
+more (tests/data/test_ledger.py measures it).
+"""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import polars as pl
+
+from tutelage.data.example import Source
+from tutelage.data.fates import REASONS, Fate, Reason
+from tutelage.errors import UserError
+from tutelage.rundir import replacing
+
+SHOWN = 5
+"""Lost rows named in an error."""
+
+
+class _Names:
+    """Strings stored once, each as a small number."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def code(self, name: str) -> int:
+        code = self._codes.setdefault(name, len(self.names))
+        if code == len(self.names):
+            self.names.append(name)
+        return code
+
+    def find(self, name: str) -> int | None:
+        return self._codes.get(name)
+
+
+class Ledger:
+    """Every row read, its task, split and fate.
+
+    The invariant: `sum(counts().values()) == len(ledger)`, whatever was marked.
+    """
+
+    def __init__(self) -> None:
+        self._files = _Names()
+        self._tasks = _Names()
+        self._splits = _Names()
+        self._file = array("i")
+        self._row = array("q")
+        self._task = array("i")
+        self._split = array("i")
+        self._fate = bytearray()
+        # Place of each row by file code and row number; -1 where a number is not used.
+        self._places: list[array[int]] = []
+        self._mark_place = array("q")
+        self._mark_reason: list[Reason] = []
+        self._mark_detail: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._fate)
+
+    def register(self, source: Source, task: str, split: str) -> None:
+        """Enter a row as kept.
+
+        Args:
+            source: file and 0-based row; registering it twice is a bug.
+            task: the task as far as it is known; `assign` may correct it.
+            split: `train`, `validation` or `test`.
+
+        Raises:
+            ValueError: the row is registered already.
+        """
+        file = self._files.code(source.file)
+        if file == len(self._places):
+            self._places.append(array("q"))
+        places = self._places[file]
+        missing = source.row + 1 - len(places)
+        if missing > 0:
+            places.extend([-1] * missing)
+        if places[source.row] != -1:
+            raise ValueError(f"{source.file} row {source.row} is registered twice")
+        places[source.row] = len(self)
+        self._file.append(file)
+        self._row.append(source.row)
+        self._task.append(self._tasks.code(task))
+        self._split.append(self._splits.code(split))
+        self._fate.append(Fate.KEPT)
+
+    def assign(self, source: Source, *, task: str | None = None, split: str | None = None) -> None:
+        """Correct a row's task or split."""
+        place = self._place(source)
+        if task is not None:
+            self._task[place] = self._tasks.code(task)
+        if split is not None:
+            self._split[place] = self._splits.code(split)
+
+    def mark(self, source: Source, fate: Fate, reason: Reason, detail: str = "") -> None:
+        """Make a row's fate worse, or leave it, and add a reason.
+
+        Args:
+            source: a registered row.
+            fate: changed, truncated or dropped; the row keeps the worse of this and its own.
+            reason: why.
+            detail: free text, such as the field, what was found and what was expected.
+
+        Raises:
+            KeyError: the row was never registered.
+            ValueError: `fate` is kept, which needs no reason.
+        """
+        if fate == Fate.KEPT:
+            raise ValueError("a kept row needs no mark")
+        place = self._place(source)
+        self._fate[place] = max(self._fate[place], fate)
+        self._mark_place.append(place)
+        self._mark_reason.append(reason)
+        self._mark_detail.append(detail)
+
+    def fate(self, source: Source) -> Fate:
+        """The fate of a registered row."""
+        return Fate(self._fate[self._place(source)])
+
+    def counts(self) -> dict[str, int]:
+        """Rows by fate, every fate named: `{"kept": …, "changed": …, …}`."""
+        return {fate.name.lower(): self._fate.count(fate) for fate in Fate}
+
+    def reasons(self) -> dict[str, int]:
+        """Rows by reason code, most frequent first; a row with two reasons counts in both."""
+        tally: dict[str, int] = {}
+        for _, reason in set(zip(self._mark_place, self._mark_reason, strict=True)):
+            tally[reason.code] = tally.get(reason.code, 0) + 1
+        return dict(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
+
+    def lost(self) -> int:
+        """Rows dropped for a defect or their length."""
+        return len(self._lost_places())
+
+    def lost_share(self) -> float:
+        """Lost rows over all rows but those set aside on purpose (not sampled, copies of tests)."""
+        lost = self.lost()
+        set_aside = self._fate.count(Fate.DROPPED) - lost
+        return lost / max(len(self) - set_aside, 1)
+
+    def check(self, max_lost: float) -> None:
+        """Stop if more than a share of the rows is lost.
+
+        Args:
+            max_lost: the largest share allowed (`data.max_lost`).
+
+        Raises:
+            UserError: more is lost; the first rows are named with their reasons.
+        """
+        share = self.lost_share()
+        if share <= max_lost:
+            return
+        places = self._lost_places()
+        shown = "\n".join(f"  {self._describe(place)}" for place in sorted(places)[:SHOWN])
+        more = f"\n  … and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+        raise UserError(
+            f"{len(places)} of {len(self)} rows are lost ({share:.2%}); "
+            f"at most {max_lost:.2%} may be (data.max_lost):\n{shown}{more}",
+            fix="repair or remove these rows, or raise data.max_lost if losing them is right",
+        )
+
+    def table(self) -> pl.DataFrame:
+        """One line a row read: file, row, task, split, fate, reasons and details (lists)."""
+        rows = pl.DataFrame(
+            {
+                "file": pl.Series(self._file, dtype=pl.Int32),
+                "row": pl.Series(self._row, dtype=pl.Int64),
+                "task": pl.Series(self._task, dtype=pl.Int32),
+                "split": pl.Series(self._split, dtype=pl.Int32),
+                "fate": pl.Series(self._fate, dtype=pl.UInt8),
+            }
+        ).with_columns(
+            _names("file", self._files.names),
+            _names("task", self._tasks.names),
+            _names("split", self._splits.names),
+            _names("fate", [fate.name.lower() for fate in Fate]),
+        )
+        marks = (
+            pl.DataFrame(
+                {
+                    "place": pl.Series(self._mark_place, dtype=pl.UInt32),
+                    "reasons": pl.Series([r.code for r in self._mark_reason], dtype=pl.String),
+                    "details": pl.Series(self._mark_detail, dtype=pl.String),
+                }
+            )
+            .unique(maintain_order=True)
+            .group_by("place", maintain_order=True)
+            .agg("reasons", "details")
+        )
+        none = pl.lit([], dtype=pl.List(pl.String))
+        return (
+            rows.with_row_index("place")
+            .join(marks, on="place", how="left", maintain_order="left")
+            .drop("place")
+            .with_columns(pl.col("reasons", "details").fill_null(none))
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the table as Parquet, whole or not at all."""
+        with replacing(path) as temporary:
+            self.table().write_parquet(temporary)
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        """Read back what `write` wrote.
+
+        Raises:
+            UserError: the file is not a ledger.
+        """
+        try:
+            table = pl.read_parquet(path)
+            ledger = cls()
+            for file, row, task, split, fate, reasons, details in table.select(
+                "file", "row", "task", "split", "fate", "reasons", "details"
+            ).iter_rows():
+                source = Source(file, row)
+                ledger.register(source, task, split)
+                for code, detail in zip(reasons, details, strict=True):
+                    ledger.mark(source, Fate[fate.upper()], REASONS[code], detail)
+        except (pl.exceptions.PolarsError, KeyError, ValueError) as error:
+            raise UserError(f"not a ledger: {error}", where=str(path)) from error
+        return ledger
+
+    def _place(self, source: Source) -> int:
+        """Position of a row in the columns."""
+        file = self._files.find(source.file)
+        places = array("q") if file is None else self._places[file]
+        if source.row >= len(places) or places[source.row] == -1:
+            raise KeyError(f"{source.file} row {source.row} was never registered")
+        return places[source.row]
+
+    def _lost_places(self) -> set[int]:
+        return {
+            place
+            for place, reason in zip(self._mark_place, self._mark_reason, strict=True)
+            if reason.lost and self._fate[place] == Fate.DROPPED
+        }
+
+    def _describe(self, place: int) -> str:
+        """`file row 3: reason, detail` for messages."""
+        said = [
+            detail or reason.meaning
+            for at, reason, detail in zip(
+                self._mark_place, self._mark_reason, self._mark_detail, strict=True
+            )
+            if at == place and reason.lost
+        ]
+        return f"{self._files.names[self._file[place]]} row {self._row[place]}: {'; '.join(said)}"
+
+
+def _names(column: str, names: list[str]) -> pl.Expr:
+    """Numbers of a column turned back into their names."""
+    return pl.col(column).replace_strict(
+        list(range(len(names))), names, return_dtype=pl.String, default=None
+    )

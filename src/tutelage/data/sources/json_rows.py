@@ -1,0 +1,127 @@
+"""JSON and JSON Lines.
+
+orjson reads strictly; only where it refuses and the text holds NaN or Infinity, which Python and
+pandas write though JSON has neither, the standard library reads the row instead (a NaN then
+stands for a missing value). Nesting deeper than a thousand levels is refused by both. A key that
+stands twice in an object has its last value, as in every common reader.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from tutelage.data.fates import Reason
+from tutelage.data.rows import MAX_ROW_BYTES, BadRow
+from tutelage.data.sources.records import Origin, Record, record
+from tutelage.data.sources.streams import Line, lines, not_utf8, opened, text, whole
+from tutelage.errors import UserError
+
+
+def json_records(origin: Origin) -> Iterator[Record]:
+    """Records of a JSON or JSON Lines file, told apart by how it starts.
+
+    Raises:
+        UserError: the file is empty, not UTF-8, or a document that is not JSON.
+    """
+    if _is_lines(origin):
+        return _line_records(origin)
+    return _document_records(origin)
+
+
+def _is_lines(origin: Origin) -> bool:
+    """Whether the file holds a document a line rather than one document."""
+    with opened(origin) as stream:
+        following = lines(stream)
+        first = next((line for line in following if line.content != b""), None)
+        if first is None or (first.content is not None and not first.content.strip()):
+            raise UserError("the file is empty", where=origin.label)
+        head = text(first, origin.label) if first.content is not None else ""
+        if head.lstrip().startswith("["):
+            return False
+        if origin.suffix != ".json":
+            return True
+        try:
+            orjson.loads(head)
+        except orjson.JSONDecodeError:
+            return False
+        return any(line.content is None or line.content.strip() for line in following)
+
+
+def _line_records(origin: Origin) -> Iterator[Record]:
+    """One record a line; a line that cannot be read is a record with its defect."""
+    with opened(origin) as stream:
+        for line in lines(stream):
+            if line.content is None:
+                size = f"a line of {line.size:,} bytes"
+                limit = f"at most {MAX_ROW_BYTES:,}"
+                yield Record(
+                    line.number - 1,
+                    BadRow(Reason.TOO_LARGE, f"line {line.number}", size, limit),
+                )
+            elif line.content.strip():
+                yield _line_record(line, origin)
+
+
+def _line_record(line: Line, origin: Origin) -> Record:
+    content = text(line, origin.label)
+    try:
+        return record(line.number - 1, _parsed(content))
+    except ValueError as error:
+        found = f"{error} in {content[:40]!r}"
+        defect = BadRow(Reason.NOT_JSON, f"line {line.number}", found, "one JSON object")
+        return Record(line.number - 1, defect)
+
+
+def _document_records(origin: Origin) -> Iterator[Record]:
+    """The items of an array, or one record of an object."""
+    with opened(origin) as stream:
+        data = whole(stream, origin.label)
+    try:
+        content = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise not_utf8(data, error.start, line, error.start, origin.label) from None
+    try:
+        document = _parsed(content)
+    except ValueError as error:
+        raise UserError(
+            f"not valid JSON: {error}",
+            where=origin.label,
+            fix="one JSON array of objects, or one object a line, is expected",
+        ) from error
+    rows = document if isinstance(document, list) else [document]
+    if not rows:
+        raise UserError("the file holds no rows: its array is empty", where=origin.label)
+    for number, value in enumerate(rows):
+        yield record(number, value)
+
+
+def _parsed(content: str) -> Any:
+    """JSON, or JSON with NaN and Infinity in it.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        if "NaN" not in content and "Infinity" not in content:
+            raise
+        try:
+            value = json.loads(content)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        _reject_surrogates(value)
+        return value
+
+
+def _reject_surrogates(value: Any) -> None:
+    """Half a character, which orjson refuses and the standard library lets through."""
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError(str(error)) from error

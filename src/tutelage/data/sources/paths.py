@@ -1,0 +1,66 @@
+"""What a source's path stands for: one file, a folder's files, or a glob's.
+
+Files come in sorted order, named as the user would: relative to the recipe if that is how the
+source was given. A folder means every data file below it; other files (a licence, a README)
+are passed over, a hidden one too.
+"""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from tutelage.data.sources.records import SUFFIXES, Origin
+from tutelage.errors import UserError, nearest
+
+
+def find(path: str, folder: Path) -> list[Origin]:
+    """The files that a source's path stands for.
+
+    Args:
+        path: file, folder or glob.
+        folder: the recipe's folder, which a relative path starts from.
+
+    Returns:
+        At least one, sorted by name.
+
+    Raises:
+        UserError: there is no such file, or none in the folder or under the glob.
+    """
+    place = folder / Path(path).expanduser()
+    if place.is_file():
+        files = [place]
+    elif place.is_dir():
+        files = [file for file in place.rglob("*") if _is_data(file, place)]
+        if not files:
+            expected = f"files ending in {', '.join(SUFFIXES)}, each also with .gz or .zst"
+            raise UserError("the folder holds no data file", where=path, fix=f"expected {expected}")
+    else:
+        matches = (Path(name) for name in glob.glob(str(place), recursive=True))  # noqa: PTH207 (absolute)
+        files = [file for file in matches if file.is_file()]
+        if not files:
+            raise _not_found(path, place)
+    relative = not Path(path).expanduser().is_absolute()
+    return [_origin(file, folder, relative) for file in sorted(files)]
+
+
+def _origin(file: Path, folder: Path, relative: bool) -> Origin:
+    """The file, labelled as the user named it."""
+    if relative and file.is_relative_to(folder):
+        return Origin(file.relative_to(folder).as_posix(), file)
+    return Origin(file.as_posix(), file)
+
+
+def _is_data(file: Path, folder: Path) -> bool:
+    """Whether a file found in a folder is meant to be read."""
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and Origin(file.name, file).suffix in SUFFIXES and file.is_file()
+
+
+def _not_found(path: str, place: Path) -> UserError:
+    beside = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
+    close = nearest(place.name, beside)
+    fix = "a relative path starts from the recipe's folder"
+    if close:
+        fix = f"did you mean {' or '.join(close)}?"
+    return UserError("no such file, folder or match of the pattern", where=path, fix=fix)

@@ -1,0 +1,132 @@
+"""Bytes of a file, decompressed by what it is rather than by what it is called.
+
+A `.jsonl` that is really gzip, or a `.gz` that is not, is common enough in downloads, and the
+first four bytes always tell. Lines are read with a ceiling, so that a hostile or broken file of
+one endless line costs a few megabytes and not the machine.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import zstandard
+
+from tutelage.data.rows import MAX_ROW_BYTES
+from tutelage.data.sources.records import Origin
+from tutelage.errors import UserError
+
+GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+BOM = b"\xef\xbb\xbf"
+WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+MAX_DOCUMENT_BYTES = 4 * 2**30
+"""A file that must be read whole may not be larger than this once decompressed."""
+
+
+class Line(NamedTuple):
+    """One line of a file.
+
+    Attributes:
+        number: 1-based, as editors count.
+        start: byte at which it starts, after decompression.
+        content: without its line end; None if it is longer than a row may be.
+        size: its length in bytes.
+    """
+
+    number: int
+    start: int
+    content: bytes | None
+    size: int
+
+
+@contextmanager
+def opened(origin: Origin) -> Iterator[io.BufferedIOBase]:
+    """The file's bytes, decompressed if its first bytes say gzip or zstd.
+
+    Raises:
+        UserError: the file is not there, not readable, or its compressed data is broken.
+    """
+    try:
+        with origin.path.open("rb") as raw:
+            head = raw.read(4)
+            raw.seek(0)
+            if head[:2] == GZIP:
+                with gzip.open(raw) as stream:
+                    yield stream
+            elif head == ZSTD:
+                reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+                yield io.BufferedReader(reader)
+            else:
+                yield raw
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+        raise UserError(
+            f"the compressed data is broken or cut off: {error}",
+            where=origin.label,
+            fix="fetch the file again, or decompress it to see how much is left",
+        ) from error
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror or error}", where=origin.label) from error
+
+
+def whole(stream: io.BufferedIOBase, label: str) -> bytes:
+    """Everything in the stream, without a byte-order mark.
+
+    Raises:
+        UserError: larger than `MAX_DOCUMENT_BYTES`.
+    """
+    data = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise UserError(
+            f"larger than {MAX_DOCUMENT_BYTES // 2**30} GiB, and can only be read whole",
+            where=label,
+            fix="write it as JSON Lines or Parquet, which are read piece by piece",
+        )
+    return data.removeprefix(BOM)
+
+
+def lines(stream: io.BufferedIOBase) -> Iterator[Line]:
+    """The stream's lines, without line ends and byte-order mark."""
+    number, start = 0, 0
+    while content := stream.readline(MAX_ROW_BYTES + 2):
+        number += 1
+        size = len(content)
+        whole_line = content.endswith(b"\n") or size < MAX_ROW_BYTES + 2
+        while not whole_line:
+            rest = stream.readline(2**20)
+            size += len(rest)
+            whole_line = rest.endswith(b"\n") or not rest
+        fits = size == len(content)
+        if number == 1:
+            content = content.removeprefix(BOM)
+        yield Line(number, start, content.rstrip(b"\r\n") if fits else None, size)
+        start += size
+
+
+def text(line: Line, label: str) -> str:
+    """A line as text.
+
+    Raises:
+        UserError: it is not UTF-8; the message has the line and the byte.
+    """
+    content = line.content or b""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise not_utf8(content, error.start, line.number, line.start + error.start, label) from None
+
+
+def not_utf8(data: bytes, at: int, line: int, byte: int, label: str) -> UserError:
+    """The error for a file in another encoding, with the line and byte where it shows."""
+    wide = data[:2] in WIDE_BOMS
+    guess = "UTF-16" if wide else "Windows-1252 or Latin-1"
+    code = "UTF-16" if wide else "WINDOWS-1252"
+    return UserError(
+        f"byte 0x{data[at]:02x} is not UTF-8 (the file may be {guess})",
+        where=f"{label} line {line}, byte {byte}",
+        fix=f"convert it, for example with: iconv -f {code} -t UTF-8",
+    )
