@@ -1,0 +1,88 @@
+"""The seam between a kind of base model and everything that runs one.
+
+The loop and the scorer never call a model's own `forward`: it would give logits for every token,
+and for a vocabulary of 262k those outweigh everything else. They ask for hidden states, pick the
+rows that carry loss, and apply the head to these alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How hidden states become logits: `softcap(scale * (hidden @ weight.T + bias))`.
+
+    Attributes:
+        weight: (vocabulary, width); may be the input embedding itself.
+        bias: (vocabulary,), or None.
+        scale: multiplies the logits (Cohere, Granite); 1 for most models.
+        softcap: c in c * tanh(logits / c) (Gemma 2), or None.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    scale: float = 1.0
+    softcap: float | None = None
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (n, vocabulary) of hidden states (n, width)."""
+        return self.transform(F.linear(hidden, self.weight, self.bias))
+
+    def transform(self, product: Tensor) -> Tensor:
+        """What follows the matrix product: scale, then soft cap."""
+        if self.scale != 1.0:
+            product = product * self.scale
+        if self.softcap is not None:
+            product = torch.tanh(product / self.softcap) * self.softcap
+        return product
+
+
+def output_head(model: PreTrainedModel) -> nn.Module | None:
+    """The module that gives a model its logits, if it has one."""
+    head: nn.Module | None = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return head
+
+
+class Family(Protocol):
+    """What a kind of base model offers."""
+
+    def backbone(self, model: PreTrainedModel) -> nn.Module:
+        """The part that turns tokens into the last hidden states."""
+        ...
+
+    def head(self, model: PreTrainedModel) -> Head:
+        """The part that turns these into logits; reads the current weights."""
+        ...
+
+    def hidden_states(
+        self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, **attention: Any
+    ) -> Tensor:
+        """Last hidden states (tokens, width) of one packed row.
+
+        Args:
+            model: the model, tuned or not.
+            input_ids: (1, tokens).
+            position_ids: (1, tokens), counted along each token's own path.
+            attention: handed to the model's attention function as it is.
+        """
+        ...
+
+    def logits(self, model: PreTrainedModel, hidden: Tensor) -> Tensor:
+        """Logits (n, vocabulary) of hidden states (n, width)."""
+        ...
+
+    def probe(self, model: PreTrainedModel) -> None:
+        """Prove on a few tokens that the parts above make up the model's own forward pass.
+
+        Raises:
+            UserError: they do not; the architecture is named.
+        """
+        ...

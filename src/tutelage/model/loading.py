@@ -1,0 +1,148 @@
+"""Load a base model and its tokenizer, the same way wherever they come from.
+
+What a run depends on is decided here and said: the device and precision (see `precision`), and
+anything about the model that the user should know. Weights that are missing from the files stop
+the run: transformers would fill them with random numbers and go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedTokenizerBase as Tokenizer
+from transformers import __version__ as transformers_version
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from tutelage.errors import UserError, missing_extra
+from tutelage.model.embedded import EMBEDDED
+from tutelage.model.folders import locate, read_config
+from tutelage.model.options import ModelOptions
+from tutelage.model.precision import choose
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A base model ready to be prepared by a method or decoded from.
+
+    Attributes:
+        model: on `device`, in `dtype`, as its files say.
+        tokenizer: its own.
+        name: the base as the user named it.
+        folder: where its files are on this machine.
+        family: key in `tutelage.model.families.families`.
+        device: where the weights are.
+        dtype: of the weights and the arithmetic.
+        notes: sentences to tell the user.
+    """
+
+    model: PreTrainedModel
+    tokenizer: Tokenizer
+    name: str
+    folder: Path
+    family: str
+    device: torch.device
+    dtype: torch.dtype
+    notes: list[str] = field(default_factory=list)
+
+
+def load(options: ModelOptions, *, attention: str = "tutelage") -> LoadedModel:
+    """Load the base model.
+
+    Args:
+        options: which model, device and precision.
+        attention: transformers' name of the attention function; ours is registered here.
+
+    Raises:
+        UserError: the model is unknown, out of reach, unsafe, of a kind that is not supported,
+            or broken; or the device is not there.
+    """
+    from tutelage.model import attention as _registers  # noqa: F401
+
+    choice = choose(options.device, options.precision)
+    folder = locate(options.base, options.revision)
+    config = read_config(folder)
+    family = _family(config, options.base)
+    tokenizer = _tokenizer(folder)
+    model, notes = _weights(folder, choice.dtype, attention)
+    # Files written later name the base as its user did, not a path of this machine's cache.
+    model.name_or_path = options.base
+    torch.nn.Module.to(model, choice.device)  # transformers' own `to` has no types
+    return LoadedModel(
+        model=model,
+        tokenizer=tokenizer,
+        name=options.base,
+        folder=folder,
+        family=family,
+        device=choice.device,
+        dtype=choice.dtype,
+        notes=[choice.why, *_provenance(options.base), *notes],
+    )
+
+
+def load_tokenizer(options: ModelOptions) -> Tokenizer:
+    """Load the tokenizer alone.
+
+    Raises:
+        UserError: as `load`.
+    """
+    folder = locate(options.base, options.revision)
+    read_config(folder)
+    return _tokenizer(folder)
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    try:
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except ImportError:
+        raise missing_extra("sentencepiece", "sentencepiece", "this model's tokenizer") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the tokenizer cannot be read: {error}", where=str(folder)) from None
+    return tokenizer
+
+
+def _family(config: dict[str, Any], base: str) -> str:
+    """The family of a configuration; for now only causal models have one."""
+    kind = config["model_type"]
+    expected = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
+    architecture = next(iter(config.get("architectures") or [expected]))
+    if expected is None or architecture != expected:
+        raise UserError(
+            f"'{base}' is a {architecture or kind}, which transformers {transformers_version} "
+            "does not know as a causal language model",
+            where="model.base",
+            fix="choose a decoder-only language model",
+        )
+    return "causal"
+
+
+def _weights(folder: Path, dtype: torch.dtype, attention: str) -> tuple[PreTrainedModel, list[str]]:
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except Exception as error:  # transformers has no exception of its own for a broken folder
+        raise UserError(f"the model cannot be loaded: {error}", where=str(folder)) from error
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):
+        raise UserError(
+            f"the files lack {len(missing)} of the model's weights, such as {missing[0]}",
+            where=str(folder),
+            fix="fetch or save the model again",
+        )
+    notes = []
+    if unused := sorted(report["unexpected_keys"]):
+        notes.append(f"{len(unused)} weights in the files are not used, such as {unused[0]}")
+    return model, notes
+
+
+def _provenance(base: str) -> list[str]:
+    return [EMBEDDED[base].provenance] if base in EMBEDDED else []

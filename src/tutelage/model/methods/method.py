@@ -1,0 +1,74 @@
+"""The seam between a way of tuning and the loop, the decoder and the exporter.
+
+A method changes a loaded model in place. All its state is in the model, so that a `Method` itself
+is stateless and a tuned model is only ever one object.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from tutelage.model.options import ModelOptions
+
+
+class Method(Protocol):
+    """What a way of tuning offers."""
+
+    @property
+    def keeps_base(self) -> bool:
+        """Whether the base model is still in the tuned one, so that `disabled` can give it."""
+        ...
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak learning rate where the recipe names none."""
+        ...
+
+    def prepare(self, model: PreTrainedModel, options: ModelOptions, seed: int) -> list[str]:
+        """Make the model ready to be tuned, in place.
+
+        Args:
+            model: as loaded.
+            options: the method's settings are in it.
+            seed: of new weights; the same seed gives the same weights on every device.
+
+        Returns:
+            Sentences to tell the user, such as what is left out and why.
+
+        Raises:
+            UserError: the settings do not fit the model.
+        """
+        ...
+
+    def trainable_parameters(self, model: PreTrainedModel) -> dict[str, nn.Parameter]:
+        """The trained parameters by name, each once however often it is used."""
+        ...
+
+    def save(self, model: PreTrainedModel, folder: Path) -> None:
+        """Write what was tuned into `folder`, which exists."""
+        ...
+
+    def load(self, model: PreTrainedModel, folder: Path) -> None:
+        """Put what `save` wrote into a model that is as loaded, or prepared in the same way.
+
+        Raises:
+            UserError: the files are unreadable or belong to another model.
+        """
+        ...
+
+    def merge(self, model: PreTrainedModel) -> None:
+        """Fold the tuning into plain weights, in place; what is left is a plain model."""
+        ...
+
+    def disabled(self, model: PreTrainedModel) -> AbstractContextManager[None]:
+        """A context in which the model is the base model.
+
+        Raises:
+            ValueError: `keeps_base` is false.
+        """
+        ...
