@@ -29,15 +29,9 @@ def choose(sample: Sequence[Mapping[str, Any]], options: SourceOptions, label: s
         label: the file, for messages.
 
     Raises:
-        UserError: no format, or more than one, explains the rows; or a mapping cannot be right.
+        UserError: no format, or more than one, explains the rows; or a mapped column is missing.
     """
-    if options.columns and options.format not in ("auto", COLUMNS):
-        raise UserError(
-            f"a columns mapping cannot go with format '{options.format}'",
-            where=label,
-            fix="leave out one of the two",
-        )
-    if options.format == COLUMNS or options.columns:
+    if options.columns:
         _check_columns(sample, options, label)
         return FORMATS.get(COLUMNS)
     if options.format != "auto":
@@ -48,9 +42,15 @@ def choose(sample: Sequence[Mapping[str, Any]], options: SourceOptions, label: s
 def claims(values: Mapping[str, Any], options: SourceOptions) -> bool:
     """Whether the record is a row as it stands: of the named format, or of any."""
     if options.columns:
-        return any(column in values for column in options.columns.values())
+        return not values.keys().isdisjoint(mapped_columns(options))
     names = FORMATS.names() if options.format == "auto" else [options.format]
     return any(FORMATS.get(name).score(values) for name in names)
+
+
+def mapped_columns(options: SourceOptions) -> list[str]:
+    """The columns that a source's mapping names."""
+    columns = ([name] if isinstance(name, str) else name for name in options.columns.values())
+    return [name for names in columns for name in names]
 
 
 def _detected(sample: Sequence[Mapping[str, Any]], label: str) -> Format:
@@ -91,6 +91,6 @@ def _needs(formats: Sequence[Format]) -> str:
 def _check_columns(sample: Sequence[Mapping[str, Any]], options: SourceOptions, label: str) -> None:
     """A mapping must name columns that are there."""
     present = dict.fromkeys(key for values in sample for key in values)
-    for field, column in options.columns.items():
+    for column in mapped_columns(options):
         if column not in present:
-            raise unknown_name("column", column, present, where=f"{label}, columns.{field}")
+            raise unknown_name("column", column, present, where=f"{label}, columns")

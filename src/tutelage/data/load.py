@@ -8,8 +8,9 @@ defects.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from tutelage.data.ledger import Ledger
 from tutelage.data.normalise import rank
 from tutelage.data.options import DataOptions, SourceOptions
 from tutelage.data.rows import MAX_ROW_BYTES, BadRow, Row
-from tutelage.data.sources import Origin, Record, find, record, records, unwrap
+from tutelage.data.sources import Origin, Record, origins, record, unwrap
 from tutelage.data.splits import Splits, split
 from tutelage.errors import UserError
 
@@ -77,6 +78,8 @@ class _Reader:
     folder: Path
     seed: int
     ledger: Ledger
+    labels: Counter[str] = field(default_factory=Counter)
+    """How often each file was read: a second reading has rows of its own in the ledger."""
 
     def read(self, sources: Iterable[SourceOptions], split: str) -> list[Example]:
         """All examples of a split's sources, in order."""
@@ -94,9 +97,12 @@ class _Reader:
 
     def _registered(self, options: SourceOptions, split: str) -> Iterator[_Pending]:
         """Every row of a source, entered in the ledger."""
-        for origin in find(options.path, self.folder):
+        for origin in origins(options, self.folder):
+            self.labels[origin.label] += 1
+            times = self.labels[origin.label]
+            label = origin.label if times == 1 else f"{origin.label} (reading {times})"
             task = options.task or origin.task
-            for row in _rows(origin, options, task):
+            for row in _rows(origin, options, label, task):
                 self.ledger.register(row.source, task, split)
                 yield row
 
@@ -141,9 +147,9 @@ class _Reader:
         )
 
 
-def _rows(origin: Origin, options: SourceOptions, task: str) -> Iterator[_Pending]:
+def _rows(origin: Origin, options: SourceOptions, label: str, task: str) -> Iterator[_Pending]:
     """The rows of a file with the format that reads them; records of several are unfolded."""
-    stream = records(origin)
+    stream = origin.records()
     head = list(islice(stream, SAMPLE))
     head = _opened_wrapper(head, options)
     shape = choose(_readable(head, origin), options, origin.label)
@@ -151,7 +157,7 @@ def _rows(origin: Origin, options: SourceOptions, task: str) -> Iterator[_Pendin
     for number, values in chain(head, stream):
         parts = _unfolded(values, shape)
         for i, part in enumerate(parts):
-            yield _Pending(Source(origin.label, number + extra + i), part, shape, task)
+            yield _Pending(Source(label, number + extra + i), part, shape, task)
         extra += len(parts) - 1
 
 
@@ -195,9 +201,9 @@ def _unfolded(
 def _row_task(row: Row) -> str | None:
     """The task that a row names in a field its format has no other use for."""
     rest = row.rest()
-    for field in TASK_FIELDS:
-        if isinstance(rest.get(field), str) and rest[field].strip():
-            return row.text(field)
+    for name in TASK_FIELDS:
+        if isinstance(rest.get(name), str) and rest[name].strip():
+            return row.text(name)
     return None
 
 

@@ -23,9 +23,13 @@ class SourceOptions(Options):
     format: str = "auto"
     """Row format; `auto` detects it. See the data formats page for the names."""
 
-    columns: dict[str, str] = {}
+    columns: dict[str, str | list[str]] = {}
     """For the format `columns`: our field (instruction, input, response, system, references,
-    task, negative) to the table's column."""
+    task, negative) to the table's column; references and negative may have a list of them."""
+
+    instruction: str | None = None
+    """Instruction of every row, for tables whose rows hold only an input (formats `columns` and
+    `conll`)."""
 
     task: str | None = None
     """Task of every row; null takes the row's own, else the file's name."""
@@ -45,7 +49,9 @@ class SourceOptions(Options):
 
     @field_validator("columns")
     @classmethod
-    def _columns_fit(cls, columns: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    def _columns_fit(
+        cls, columns: dict[str, str | list[str]], info: ValidationInfo
+    ) -> dict[str, str | list[str]]:
         form = info.data.get("format")
         if form == "columns" and not columns:
             raise ValueError(
@@ -54,7 +60,7 @@ class SourceOptions(Options):
             )
         if columns and form not in ("auto", "columns", None):
             raise ValueError(f"columns belong to `format: columns`; the format is {form}")
-        for field in columns:
+        for field, column in columns.items():
             if field not in COLUMN_FIELDS:
                 close = nearest(field, COLUMN_FIELDS, limit=1)
                 meant = f"; did you mean {close[0]}?" if close else ""
@@ -62,6 +68,11 @@ class SourceOptions(Options):
                     f"expected our fields ({', '.join(COLUMN_FIELDS)}) on the left, found "
                     f"'{field}'{meant}"
                 )
+            if isinstance(column, list) and field not in ("references", "negative"):
+                raise ValueError(f"expected one column for '{field}', found a list")
+        for choices in (("instruction", "input"), ("response", "references", "negative")):
+            if columns and columns.keys().isdisjoint(choices):
+                raise ValueError(f"expected a column for {' or '.join(choices)}, found none")
         return columns
 
     @field_validator("split")
@@ -110,7 +121,7 @@ class DataOptions(Options):
     """Tasks kept out of training altogether."""
 
     split_by: Literal["row", "task"] = "row"
-    """Set aside rows of every task, or whole tasks."""
+    """Set aside rows of every task, or whole tasks (a share or number then counts tasks)."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of splits and limits."""

@@ -169,19 +169,12 @@ def _number(setting: float | int, total: int, left: int, name: str, unit: str) -
     """How many to set aside: the number, or the share of `total`, at least one.
 
     Raises:
-        UserError: it is negative, not a share, or more than is left.
+        UserError: it is more than is left.
     """
-    where = f"data.{name}"
-    if setting < 0 or (isinstance(setting, float) and setting >= 1):
-        raise UserError(
-            f"{setting} is neither a share below 1 nor a whole number",
-            where=where,
-            fix="write a share such as 0.1, a number such as 200, or 0 for none",
-        )
     share = isinstance(setting, float)
     number = max(1, round(setting * total)) if share and setting else int(setting)
     if number > left:
-        raise UserError(f"{number} {unit} are to be set aside, of {left}", where=where)
+        raise UserError(f"{number} {unit} are to be set aside, of {left}", where=f"data.{name}")
     return number
 
 

@@ -16,33 +16,35 @@ import orjson
 
 from tutelage.data.fates import Reason
 from tutelage.data.rows import MAX_ROW_BYTES, BadRow
-from tutelage.data.sources.records import Origin, Record, record
+from tutelage.data.sources.records import File, Record, record
 from tutelage.data.sources.streams import Line, lines, not_utf8, opened, text, whole
 from tutelage.errors import UserError
 
 
-def json_records(origin: Origin) -> Iterator[Record]:
+def json_records(file: File) -> Iterator[Record]:
     """Records of a JSON or JSON Lines file, told apart by how it starts.
 
     Raises:
         UserError: the file is empty, not UTF-8, or a document that is not JSON.
     """
-    if _is_lines(origin):
-        return _line_records(origin)
-    return _document_records(origin)
+    if _is_lines(file):
+        return _line_records(file)
+    return _document_records(file)
 
 
-def _is_lines(origin: Origin) -> bool:
+def _is_lines(file: File) -> bool:
     """Whether the file holds a document a line rather than one document."""
-    with opened(origin) as stream:
+    with opened(file) as stream:
         following = lines(stream)
-        first = next((line for line in following if line.content != b""), None)
-        if first is None or (first.content is not None and not first.content.strip()):
-            raise UserError("the file is empty", where=origin.label)
-        head = text(first, origin.label) if first.content is not None else ""
+        first = next(
+            (line for line in following if line.content is None or line.content.strip()), None
+        )
+        if first is None:
+            raise UserError("the file is empty", where=file.label)
+        head = text(first, file.label) if first.content is not None else ""
         if head.lstrip().startswith("["):
             return False
-        if origin.suffix != ".json":
+        if file.suffix != ".json":
             return True
         try:
             orjson.loads(head)
@@ -51,9 +53,9 @@ def _is_lines(origin: Origin) -> bool:
         return any(line.content is None or line.content.strip() for line in following)
 
 
-def _line_records(origin: Origin) -> Iterator[Record]:
+def _line_records(file: File) -> Iterator[Record]:
     """One record a line; a line that cannot be read is a record with its defect."""
-    with opened(origin) as stream:
+    with opened(file) as stream:
         for line in lines(stream):
             if line.content is None:
                 size = f"a line of {line.size:,} bytes"
@@ -63,11 +65,11 @@ def _line_records(origin: Origin) -> Iterator[Record]:
                     BadRow(Reason.TOO_LARGE, f"line {line.number}", size, limit),
                 )
             elif line.content.strip():
-                yield _line_record(line, origin)
+                yield _line_record(line, file)
 
 
-def _line_record(line: Line, origin: Origin) -> Record:
-    content = text(line, origin.label)
+def _line_record(line: Line, file: File) -> Record:
+    content = text(line, file.label)
     try:
         return record(line.number - 1, _parsed(content))
     except ValueError as error:
@@ -76,26 +78,26 @@ def _line_record(line: Line, origin: Origin) -> Record:
         return Record(line.number - 1, defect)
 
 
-def _document_records(origin: Origin) -> Iterator[Record]:
+def _document_records(file: File) -> Iterator[Record]:
     """The items of an array, or one record of an object."""
-    with opened(origin) as stream:
-        data = whole(stream, origin.label)
+    with opened(file) as stream:
+        data = whole(stream, file.label)
     try:
         content = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise not_utf8(data, error.start, line, error.start, origin.label) from None
+        raise not_utf8(data, error.start, line, error.start, file.label) from None
     try:
         document = _parsed(content)
     except ValueError as error:
         raise UserError(
             f"not valid JSON: {error}",
-            where=origin.label,
+            where=file.label,
             fix="one JSON array of objects, or one object a line, is expected",
         ) from error
     rows = document if isinstance(document, list) else [document]
     if not rows:
-        raise UserError("the file holds no rows: its array is empty", where=origin.label)
+        raise UserError("the file holds no rows: its array is empty", where=file.label)
     for number, value in enumerate(rows):
         yield record(number, value)
 

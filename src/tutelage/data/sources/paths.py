@@ -1,8 +1,7 @@
 """What a source's path stands for: one file, a folder's files, or a glob's.
 
-Files come in sorted order, named as the user would: relative to the recipe if that is how the
-source was given. A folder means every data file below it; other files (a licence, a README)
-are passed over, a hidden one too.
+Files come in sorted order. A folder means every data file below it; other files (a licence, a
+README) are passed over, a hidden one too.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from tutelage.data.sources.records import SUFFIXES, Origin
+from tutelage.data.sources.records import SUFFIXES, File
 from tutelage.errors import UserError, nearest
 
 
-def find(path: str, folder: Path) -> list[Origin]:
+def find(path: str, folder: Path) -> list[File]:
     """The files that a source's path stands for.
 
     Args:
@@ -40,21 +39,19 @@ def find(path: str, folder: Path) -> list[Origin]:
         files = [file for file in matches if file.is_file()]
         if not files:
             raise _not_found(path, place)
-    relative = not Path(path).expanduser().is_absolute()
-    return [_origin(file, folder, relative) for file in sorted(files)]
+    return [File(_label(file, folder), file) for file in sorted(files)]
 
 
-def _origin(file: Path, folder: Path, relative: bool) -> Origin:
-    """The file, labelled as the user named it."""
-    if relative and file.is_relative_to(folder):
-        return Origin(file.relative_to(folder).as_posix(), file)
-    return Origin(file.as_posix(), file)
+def _label(file: Path, folder: Path) -> str:
+    """The file's name for messages and the ledger: relative to the recipe where it lies below."""
+    below = file.is_relative_to(folder)
+    return (file.relative_to(folder) if below else file).as_posix()
 
 
 def _is_data(file: Path, folder: Path) -> bool:
     """Whether a file found in a folder is meant to be read."""
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and Origin(file.name, file).suffix in SUFFIXES and file.is_file()
+    return not hidden and File(file.name, file).suffix in SUFFIXES and file.is_file()
 
 
 def _not_found(path: str, place: Path) -> UserError:

@@ -1,9 +1,9 @@
-"""What is read, and what reading gives: the origin and the record."""
+"""What is read and what reading gives: the file, the record, and the origin of records."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ _SPLIT_AT_END = re.compile(rf"[._-]({_SPLITS})$", re.IGNORECASE)
 _SPLIT_ALONE = re.compile(rf"({_SPLITS})$", re.IGNORECASE)
 
 
-class Origin(NamedTuple):
+class File(NamedTuple):
     """One file to read.
 
     Attributes:
@@ -82,3 +82,17 @@ def record(number: int, value: Any) -> Record:
         return Record(number, value)
     defect = BadRow(Reason.NOT_A_ROW, "row", shown(value), "an object with named fields")
     return Record(number, defect)
+
+
+class Origin(NamedTuple):
+    """One file or hub dataset of a source.
+
+    Attributes:
+        label: what messages and the ledger call it.
+        task: the task its rows belong to unless they say otherwise.
+        records: reads it from the start.
+    """
+
+    label: str
+    task: str
+    records: Callable[[], Iterator[Record]]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import zstandard
 
 from tutelage.data.rows import MAX_ROW_BYTES
-from tutelage.data.sources.records import Origin
+from tutelage.data.sources.records import File
 from tutelage.errors import UserError
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     Attributes:
         number: 1-based, as editors count.
         start: byte at which it starts, after decompression.
-        content: without its line end; None if it is longer than a row may be.
+        content: with its line end; None if it is longer than a row may be.
         size: its length in bytes.
     """
 
@@ -45,14 +45,14 @@ class Line(NamedTuple):
 
 
 @contextmanager
-def opened(origin: Origin) -> Iterator[io.BufferedIOBase]:
+def opened(file: File) -> Iterator[io.BufferedIOBase]:
     """The file's bytes, decompressed if its first bytes say gzip or zstd.
 
     Raises:
         UserError: the file is not there, not readable, or its compressed data is broken.
     """
     try:
-        with origin.path.open("rb") as raw:
+        with file.path.open("rb") as raw:
             head = raw.read(4)
             raw.seek(0)
             if head[:2] == GZIP:
@@ -66,11 +66,11 @@ def opened(origin: Origin) -> Iterator[io.BufferedIOBase]:
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
         raise UserError(
             f"the compressed data is broken or cut off: {error}",
-            where=origin.label,
+            where=file.label,
             fix="fetch the file again, or decompress it to see how much is left",
         ) from error
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror or error}", where=origin.label) from error
+        raise UserError(f"cannot be read: {error.strerror or error}", where=file.label) from error
 
 
 def whole(stream: io.BufferedIOBase, label: str) -> bytes:
@@ -90,7 +90,7 @@ def whole(stream: io.BufferedIOBase, label: str) -> bytes:
 
 
 def lines(stream: io.BufferedIOBase) -> Iterator[Line]:
-    """The stream's lines, without line ends and byte-order mark."""
+    """The stream's lines, without a byte-order mark."""
     number, start = 0, 0
     while content := stream.readline(MAX_ROW_BYTES + 2):
         number += 1
@@ -103,17 +103,23 @@ def lines(stream: io.BufferedIOBase) -> Iterator[Line]:
         fits = size == len(content)
         if number == 1:
             content = content.removeprefix(BOM)
-        yield Line(number, start, content.rstrip(b"\r\n") if fits else None, size)
+        yield Line(number, start, content if fits else None, size)
         start += size
 
 
 def text(line: Line, label: str) -> str:
-    """A line as text.
+    """A line as text, with its line end.
 
     Raises:
-        UserError: it is not UTF-8; the message has the line and the byte.
+        UserError: it is not UTF-8, or too long for a row; the message has the line and the byte.
     """
-    content = line.content or b""
+    content = line.content
+    if content is None:
+        raise UserError(
+            f"a line of {line.size:,} bytes; a row may have at most {MAX_ROW_BYTES:,}",
+            where=f"{label} line {line.number}, byte {line.start}",
+            fix="if it is one row, shorten it; else look for a missing line end",
+        )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
