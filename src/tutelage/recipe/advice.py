@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from tutelage.errors import nearest
 from tutelage.options import Options
-from tutelage.recipe.schema import Kind, Path, dotted, keys, kind_at
+from tutelage.recipe.schema import KeyPath, Kind, dotted, keys, kind_at
 
 OTHER_TOOLS = {
     "lr": "train.learning_rate",
@@ -124,7 +124,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def likely_keys(path: Path, options: type[Options]) -> list[Path]:
+def likely_keys(path: KeyPath, options: type[Options]) -> list[KeyPath]:
     """The valid keys that an unknown one probably stands for, best first.
 
     A key of the same section wins over an equally close one elsewhere, and what another tool calls
@@ -141,13 +141,13 @@ def likely_keys(path: Path, options: type[Options]) -> list[Path]:
     return sorted(close, key=lambda key: -scores[key])[:3]
 
 
-def siblings(path: Path, options: type[Options]) -> list[str]:
+def siblings(path: KeyPath, options: type[Options]) -> list[str]:
     """The valid keys beside the one at `path`."""
     sections = (branch.section for branch in kind_at(options, path[:-1]).branches)
     return [name for section in sections if section for name in section.model_fields]
 
 
-def suggestion(path: Path, options: type[Options]) -> str:
+def suggestion(path: KeyPath, options: type[Options]) -> str:
     """What to write in place of an unknown key, and what that key expects."""
     likely = likely_keys(path, options)
     if not likely:

@@ -9,9 +9,9 @@ under a limit, so that a few lines that double themselves cannot fill the memory
 from __future__ import annotations
 
 import math
-import pathlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ruamel.yaml import YAML
@@ -21,14 +21,14 @@ from ruamel.yaml.reader import ReaderError
 
 from tutelage.errors import nearest
 from tutelage.recipe.mistakes import Mistake, Place, RecipeError
-from tutelage.recipe.schema import Path
+from tutelage.recipe.schema import KeyPath
 from tutelage.recipe.syntax import plain_words
 
 Scalar = str | int | float | bool | None
 
 MAX_BYTES = 256 * 1024
 """A recipe has a few kilobytes; a list of all Natural Instructions tasks has about 100."""
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 MAX_DEPTH = 32
 MAX_EXACT_INTEGER = 2**53
 
@@ -66,7 +66,7 @@ class Node:
             return self.value[part]
         return None
 
-    def nearest(self, path: Path) -> Node:
+    def nearest(self, path: KeyPath) -> Node:
         """The node at `path`, or the closest one above it."""
         node = self
         for part in path:
@@ -77,7 +77,7 @@ class Node:
         return node
 
 
-def read_text(path: pathlib.Path) -> str:
+def read_text(path: Path) -> str:
     """The recipe's text.
 
     Raises:

@@ -25,6 +25,8 @@ from tutelage.recipe.overrides import apply
 from tutelage.recipe.schema import Kind, dotted
 from tutelage.recipe.shorthand import spell_out
 from tutelage.recipe.validation import validate
+from tutelage.recipe.writing import yaml_lines
+from tutelage.rundir import write_text
 from tutelage.train.options import TrainOptions
 
 LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
@@ -162,10 +164,5 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
 
 
 def dump(recipe: Recipe, path: str | Path) -> None:
-    """Write the recipe as YAML that `load` reads back as the same recipe."""
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    with Path(path).open("w", encoding="utf-8") as file:
-        yaml.dump(recipe.model_dump(mode="json"), file)
+    """Write the recipe, whole or not at all, as YAML that `load` reads back as the same recipe."""
+    write_text(Path(path), "\n".join([*yaml_lines(recipe.model_dump(mode="json")), ""]))

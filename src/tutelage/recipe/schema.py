@@ -6,6 +6,7 @@ some room's `options.py`, so that the words cannot drift from what is accepted.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tutelage.options import Options
 ANY_NAME = "NAME"
 """Stands in a key for a name that the user chooses, as in `evaluate.tasks.NAME.metrics`."""
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The way to a value of the recipe: keys, names and items' numbers."""
 
 
@@ -55,6 +56,16 @@ class Kind:
         if isinstance(annotation, type) and issubclass(annotation, Options):
             return annotation
         return None
+
+    @property
+    def is_mapping(self) -> bool:
+        """Whether the value can only be a section or a mapping from names."""
+        return self.section is not None or get_origin(self.annotation) is dict
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the value, or each item of it, is one of a closed set."""
+        return get_origin((self.item or self).annotation) is Literal
 
     @property
     def item(self) -> Kind | None:
@@ -102,7 +113,7 @@ class Kind:
     def plural(self) -> str:
         """Several of it, such as `numbers` or `sources (path, format, …)`."""
         if section := self.section:
-            noun = section.__name__.removesuffix("Options").lower()
+            noun = re.sub(r"\B([A-Z])", r" \1", section.__name__.removesuffix("Options")).lower()
             return f"{noun}s ({_shortened(list(section.model_fields))})"
         if self.annotation in _NAMES:
             return _NAMES[self.annotation][1]
@@ -128,30 +139,32 @@ class Key:
     Args:
         path: its parts, such as `("train", "learning_rate")`; 0 for any item of a list.
         field: its type, default and documentation.
-        section: its own options class, if the setting holds further settings.
+        section: the options class of the settings it holds, if it holds any.
+        inner: the path above those settings: `path`, or one item or name further down.
     """
 
-    path: Path
+    path: KeyPath
     field: FieldInfo
     section: type[Options] | None
+    inner: KeyPath
 
     @property
     def dotted(self) -> str:
         """As in messages and `--set`."""
         return dotted(self.path)
 
-    @property
-    def meaning(self) -> str:
-        """Its documentation as one paragraph."""
-        return " ".join((self.field.description or "").split())
+
+def meaning(field: FieldInfo) -> str:
+    """A setting's documentation as one paragraph."""
+    return " ".join((field.description or "").split())
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """The path as in messages and `--set`: `data.train.0.path`."""
     return ".".join(map(str, path))
 
 
-def kind_at(options: type[Options], path: Path) -> Kind:
+def kind_at(options: type[Options], path: KeyPath) -> Kind:
     """What is expected at `path`; `ANYTHING` below an unknown key."""
     kind = Kind(options)
     for part in path:
@@ -159,17 +172,17 @@ def kind_at(options: type[Options], path: Path) -> Kind:
     return kind
 
 
-def keys(options: type[Options], above: Path = ()) -> Iterator[Key]:
+def keys(options: type[Options], above: KeyPath = ()) -> Iterator[Key]:
     """Every key below `options`, a section before its own keys."""
     for name, field in options.model_fields.items():
         path = (*above, name)
         steps, section = _section_within(Kind.of(field))
-        yield Key(path, field, section)
+        yield Key(path, field, section, (*path, *steps))
         if section is not None:
             yield from keys(section, (*path, *steps))
 
 
-def _section_within(kind: Kind) -> tuple[Path, type[Options] | None]:
+def _section_within(kind: Kind) -> tuple[KeyPath, type[Options] | None]:
     """The section that a setting holds and the path to it, through a list or a mapping."""
     for branch in kind.branches:
         if branch.section:

@@ -1,7 +1,7 @@
 """The short ways of writing a recipe, spelled out with their places.
 
-A source may be a path alone, one source may stand without its list, and a section whose lines are
-all commented out may stay. They are spelled out before overrides and validation, so that
+A source may be a path alone, one source may stand without its list, and a section or mapping whose
+lines are all commented out may stay. They are spelled out before overrides and validation, so that
 `--set data.train.0.limit=5` works on `train: my.jsonl`, and a mistake inside keeps its line.
 """
 
@@ -21,7 +21,7 @@ def spell_out(node: Node, kind: Kind) -> None:
     """
     if any(branch.item == Kind(SourceOptions) for branch in kind.branches):
         _spell_out_sources(node)
-    if node.value is None and any(branch.section for branch in kind.branches) and not kind.nullable:
+    if node.value is None and kind.is_mapping:
         node.value = {}
     children: list[tuple[str | int, Node]] = []
     if isinstance(node.value, dict):

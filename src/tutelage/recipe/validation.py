@@ -19,7 +19,7 @@ from tutelage.options import Options
 from tutelage.recipe.advice import advice, found, likely_keys, suggestion
 from tutelage.recipe.document import Node
 from tutelage.recipe.mistakes import Mistake
-from tutelage.recipe.schema import ANYTHING, Kind, Path, dotted, kind_at
+from tutelage.recipe.schema import ANYTHING, KeyPath, Kind, dotted, kind_at
 
 Settings = TypeVar("Settings", bound=Options)
 
@@ -41,7 +41,7 @@ def _mistakes(
     errors: Sequence[ErrorDetails], root: Node, options: type[Options]
 ) -> Iterator[Mistake]:
     """One mistake for each place; of a union's errors the innermost, which fit what was meant."""
-    located: dict[Path, ErrorDetails] = {}
+    located: dict[KeyPath, ErrorDetails] = {}
     for error in errors:
         located.setdefault(_without_branches(Kind(options), error), error)
     unknown = [path for path, error in located.items() if error["type"] == "extra_forbidden"]
@@ -53,7 +53,7 @@ def _mistakes(
             yield _mistake(path, error, root, options)
 
 
-def _mistake(path: Path, error: ErrorDetails, root: Node, options: type[Options]) -> Mistake:
+def _mistake(path: KeyPath, error: ErrorDetails, root: Node, options: type[Options]) -> Mistake:
     context, kind = error.get("ctx", {}), kind_at(options, path)
     if error["type"] == "conflict":  # a rule between settings, which names the one to point at
         path = (*path, context["key"])
@@ -73,7 +73,7 @@ def _mistake(path: Path, error: ErrorDetails, root: Node, options: type[Options]
     return Mistake(node.place, what, dotted(path), advice(kind, value))
 
 
-def _without_branches(kind: Kind, error: ErrorDetails) -> Path:
+def _without_branches(kind: Kind, error: ErrorDetails) -> KeyPath:
     """The error's path in the recipe: pydantic puts in the branch it tried of each union."""
     path: list[str | int] = []
     in_branch = False
