@@ -85,6 +85,8 @@ def embedded_folder(name: str) -> Path:
 
 
 def _make(pinned: Embedded, folder: Path) -> None:
+    from tutelage.model.quiet import quiet_transformers
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(folder.parent).free) < NEEDED_BYTES:
         raise OSError(errno.ENOSPC, f"{free >> 20} MB free, {NEEDED_BYTES >> 20} MB needed")
@@ -92,7 +94,8 @@ def _make(pinned: Embedded, folder: Path) -> None:
         gguf = _checked(_download(pinned, Path(scratch)), pinned)
         made = Path(scratch, "model")
         made.mkdir()
-        convert(gguf, made)
+        with quiet_transformers():
+            convert(gguf, made)
         with contextlib.suppress(OSError):  # another process was first; its folder is the same
             made.rename(folder)
     if not folder.is_dir():

@@ -22,6 +22,7 @@ from tutelage.model.embedded import EMBEDDED
 from tutelage.model.folders import locate, read_config
 from tutelage.model.options import ModelOptions
 from tutelage.model.precision import choose
+from tutelage.model.quiet import quiet_transformers
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,15 @@ def _family(config: dict[str, Any], base: str) -> str:
 
 def _weights(folder: Path, dtype: torch.dtype, attention: str) -> tuple[PreTrainedModel, list[str]]:
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            attn_implementation=attention,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+        with quiet_transformers():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
     except Exception as error:  # transformers has no exception of its own for a broken folder
         raise UserError(f"the model cannot be loaded: {error}", where=str(folder)) from error
     model, report = loaded

@@ -80,7 +80,10 @@ class Family(Protocol):
         ...
 
     def probe(self, model: PreTrainedModel) -> None:
-        """Prove on a few tokens that the parts above make up the model's own forward pass.
+        """Prove on a few packed tokens that the parts above equal the model's own forward pass.
+
+        Args:
+            model: loaded with our attention.
 
         Raises:
             UserError: they do not; the architecture is named.

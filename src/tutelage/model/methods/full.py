@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from tutelage.errors import UserError
 from tutelage.model.methods import methods
 from tutelage.model.options import ModelOptions
+from tutelage.model.quiet import quiet_transformers
 
 
 class Full:
@@ -32,29 +33,28 @@ class Full:
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         """Write a plain transformers folder, without tokenizer."""
-        model.save_pretrained(folder)
+        with quiet_transformers():
+            model.save_pretrained(folder)
 
     @torch.no_grad()
     def load(self, model: PreTrainedModel, folder: Path) -> None:
         """Read such a folder into the model, in its precision and on its device."""
         # transformers reads it, because names on disk may differ from those in memory.
         try:
-            loaded: Any = type(model).from_pretrained(
-                folder, dtype=model.dtype, use_safetensors=True, output_loading_info=True
-            )
+            with quiet_transformers():
+                loaded: Any = type(model).from_pretrained(
+                    folder, dtype=model.dtype, use_safetensors=True, output_loading_info=True
+                )
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"the model cannot be read: {error}", where=str(folder)) from None
         saved, report = loaded
-        if missing := sorted(report["missing_keys"]):
-            raise UserError(f"the model lacks the weights {missing[:3]}", where=str(folder))
-        ours, theirs = model.state_dict(), saved.state_dict()
-        if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
+        if wrong := sorted({str(key) for keys in report.values() for key in keys}):
             raise UserError(
-                f"its weights have other names or shapes than those of {model.name_or_path}",
+                f"its weights are not those of {model.name_or_path}; they differ in {wrong[0]}",
                 where=str(folder),
                 fix="load it on the base model it was tuned from",
             )
-        model.load_state_dict(theirs)
+        model.load_state_dict(saved.state_dict())
 
     def merge(self, model: PreTrainedModel) -> None:
         """Do nothing: the model is plain already."""

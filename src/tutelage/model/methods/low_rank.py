@@ -60,18 +60,18 @@ class _LowRankLinear(torch.autograd.Function):
         up: Tensor,
         scale: float,
     ) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
+        rows = _rows(x)
         narrow = rows @ down.T
         y = F.linear(rows, weight, bias).addmm_(narrow, up.T, alpha=scale)
         ctx.save_for_backward(x, narrow, weight, down, up)
         ctx.scale = scale
-        return y.view(*x.shape[:-1], -1)
+        return y.view(*x.shape[:-1], weight.shape[0])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, narrow, weight, down, up = ctx.saved_tensors
-        rows, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, grad.shape[-1])
+        rows, grad = _rows(x), _rows(grad)
         grad_narrow = (grad @ up).mul_(ctx.scale)
         grad_x = grad_down = grad_up = None
         if ctx.needs_input_grad[0]:
@@ -82,6 +82,11 @@ class _LowRankLinear(torch.autograd.Function):
             # This way round it takes half the time: the wide matrix is read along its rows.
             grad_up = (narrow.T @ grad).mul_(ctx.scale).T
         return grad_x, None, None, grad_down, grad_up, None
+
+
+def _rows(x: Tensor) -> Tensor:
+    """All dimensions but the last as one; there may be no rows at all."""
+    return x.reshape(x.shape[:-1].numel(), x.shape[-1])
 
 
 class LowRankLinear(nn.Module):

@@ -1,0 +1,57 @@
+"""Backbone times head is the model's own forward pass, or the model is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tutelage.errors import UserError
+from tutelage.model.families import families
+
+KNOWN = ["llama", "gpt2", "qwen3", "gemma2", "gemma3_text", "cohere", "granite", "mixtral", "phi"]
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_parts_make_up_the_whole(tiny_model, kind: str) -> None:
+    model, family = tiny_model(kind, attn_implementation="eager"), families.get("causal")
+    ids = torch.randint(0, 300, (1, 12))
+    positions = torch.arange(12)[None]
+    hidden = family.hidden_states(model, ids, positions)
+    assert hidden.shape == (12, 32)
+    ours = family.logits(model, hidden[3:5])
+    own = model(input_ids=ids).logits[0, 3:5]
+    torch.testing.assert_close(ours, own, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KNOWN if kind != "gemma2"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_known_architectures_pass_the_probe(tiny_model, kind: str, dtype: torch.dtype) -> None:
+    families.get("causal").probe(tiny_model(kind).to(dtype))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("bloom", "takes no position ids"),
+        ("falcon_h1", "packed, its logits differ"),
+        ("gemma2", "soft-capped attention"),
+        ("gpt_oss", "attention sinks"),
+    ],
+)
+def test_what_cannot_be_packed_is_refused(tiny_model, kind: str, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        families.get("causal").probe(tiny_model(kind))
+
+
+def test_probe_keeps_the_mode(tiny_model) -> None:
+    model = tiny_model("llama").train()
+    families.get("causal").probe(model)
+    assert model.training
+    assert model.config._attn_implementation == "tutelage"
+
+
+def test_an_unknown_transform_of_the_logits_is_refused(tiny_model) -> None:
+    model = tiny_model("llama")
+    model.lm_head.register_forward_hook(lambda _module, _inputs, output: output * 1.001)
+    with pytest.raises(UserError, match="LlamaForCausalLM cannot be tuned here"):
+        families.get("causal").probe(model)
