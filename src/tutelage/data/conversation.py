@@ -131,12 +131,13 @@ def _message(row: Row, item: Any, field: str, names: dict[str, str]) -> Message:
         raise wrong(field, item, "a message with role and content")
     role_key, text_key = ("from", "value") if "from" in item else ("role", "content")
     speaker, content = item.get(role_key), item.get(text_key)
+    at = f"{field}.{text_key}"
     if item.get("weight") == 0:
         raise wrong(f"{field}.weight", 0, "no weight: all assistant turns are learned alike")
-    if speaker in CALL_ROLES:
-        return Message("assistant", "", _calls(content, f"{field}.{text_key}", {}))
-    if speaker not in ROLES:
+    if not isinstance(speaker, str) or speaker not in (ROLES.keys() | CALL_ROLES):
         raise wrong(f"{field}.{role_key}", speaker, f"one of {', '.join([*ROLES, *CALL_ROLES])}")
+    if speaker in CALL_ROLES:
+        return Message("assistant", "", _calls(content, at, names))
     role = ROLES[speaker]
     calls: tuple[dict[str, Any], ...] = ()
     if role == "assistant":
@@ -144,9 +145,16 @@ def _message(row: Row, item: Any, field: str, names: dict[str, str]) -> Message:
         calls = _calls(written, f"{field}.tool_calls", names)
     if (calls or role == "system") and (absent(content) or content == ""):
         return Message(role, "", calls)
-    text = row.as_text(_flat(content, f"{field}.{text_key}"), f"{field}.{text_key}")
-    name = item.get("name") or names.get(item.get("tool_call_id", "")) if role == "tool" else None
-    return Message(role, text, calls, name)
+    text = row.as_text(_flat(content, at), at)
+    return Message(role, text, calls, _tool_name(item, names) if role == "tool" else None)
+
+
+def _tool_name(item: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
+    """The tool that a tool turn answers for: named, or found by the call's id."""
+    name, call = item.get("name"), item.get("tool_call_id")
+    if isinstance(name, str):
+        return name
+    return names.get(call) if isinstance(call, str) else None
 
 
 def _flat(content: Any, field: str) -> Any:
@@ -162,8 +170,11 @@ def _flat(content: Any, field: str) -> Any:
 def _calls(written: Any, field: str, names: dict[str, str]) -> tuple[dict[str, Any], ...]:
     """Tool calls in any spelling, as `{"type": "function", "function": {name, arguments}}`."""
     value = _parsed(written, field, "a call")
+    listed = [value] if isinstance(value, Mapping) else value
+    if not isinstance(listed, Sequence):
+        raise wrong(field, value, "a call, or a list of them")
     calls = []
-    for i, item in enumerate([value] if isinstance(value, Mapping) else value):
+    for i, item in enumerate(listed):
         at = f"{field}[{i}]"
         if not isinstance(item, Mapping):
             raise wrong(at, item, "a call with name and arguments")

@@ -16,6 +16,8 @@ from tutelage.data.format import FORMATS, Format
 from tutelage.data.options import SourceOptions
 from tutelage.errors import UserError, unknown_name
 
+SHOWN_KEYS = 20
+
 COLUMNS = "columns"
 """The format of tables with a mapping: never detected, always asked for."""
 
@@ -35,7 +37,7 @@ def choose(sample: Sequence[Mapping[str, Any]], options: SourceOptions, label: s
         _check_columns(sample, options, label)
         return FORMATS.get(COLUMNS)
     if options.format != "auto":
-        return FORMATS.get(options.format, where=label)
+        return _named(sample, options.format, label)
     return _detected(sample, label)
 
 
@@ -45,6 +47,18 @@ def claims(values: Mapping[str, Any], options: SourceOptions) -> bool:
         return not values.keys().isdisjoint(mapped_columns(options))
     names = FORMATS.names() if options.format == "auto" else [options.format]
     return any(FORMATS.get(name).score(values) for name in names)
+
+
+def _named(sample: Sequence[Mapping[str, Any]], name: str, label: str) -> Format:
+    """The format the source names, which must explain at least one of the rows."""
+    shape = FORMATS.get(name, where=label)
+    if not any(shape.score(values) for values in sample):
+        raise UserError(
+            f"its rows are not of the format '{name}'; they have the keys: {_keys(sample)}",
+            where=label,
+            fix=f"it needs:\n{_needs([shape])}",
+        )
+    return shape
 
 
 def mapped_columns(options: SourceOptions) -> list[str]:
@@ -60,23 +74,28 @@ def _detected(sample: Sequence[Mapping[str, Any]], label: str) -> Format:
         scores = {shape.name: shape.score(values) for shape in formats}
         best = max(scores.values())
         votes.update(name for name, score in scores.items() if score == best > 0)
-    keys = ", ".join(dict.fromkeys(key for values in sample for key in values))
     winners = [name for name, count in votes.items() if count == max(votes.values())]
     if not winners:
         raise UserError(
-            f"no format explains its rows, which have the keys: {keys}",
+            f"no format explains its rows, which have the keys: {_keys(sample)}",
             where=label,
             fix="map the columns (`columns: {instruction: …, response: …}`), or bring the rows "
             f"into one of these formats:\n{_needs(formats)}",
         )
     if len(winners) > 1:
         raise UserError(
-            f"its rows could be {' or '.join(winners)}; they have the keys: {keys}",
+            f"its rows could be {' or '.join(winners)}; they have the keys: {_keys(sample)}",
             where=label,
             fix=f"say which (`format: {winners[0]}`):\n"
             + _needs([FORMATS.get(name) for name in winners]),
         )
     return FORMATS.get(winners[0])
+
+
+def _keys(sample: Sequence[Mapping[str, Any]]) -> str:
+    """The keys of the rows, for messages."""
+    keys = list(dict.fromkeys(key for values in sample for key in values))
+    return ", ".join(keys[:SHOWN_KEYS]) + (", …" if len(keys) > SHOWN_KEYS else "")
 
 
 def _needs(formats: Sequence[Format]) -> str:

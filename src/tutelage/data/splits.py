@@ -87,6 +87,8 @@ def split(
         for name, setting in (("test", test), ("validation", validation))
         if not isinstance(setting, list)
     }
+    if not parts["train"]:
+        raise _nothing_left(parts, options, ledger)
     if options.split_by == "task":
         held_out |= _draw_tasks(parts, drawn, options.seed)
         _drop_copies(parts, ledger)

@@ -39,8 +39,10 @@ def read(row: Row, options: SourceOptions) -> Draft:
 
 
 def _instruction(row: Row) -> str:
-    types = row.get("types")
-    return f"{INSTRUCTION} Types: {', '.join(types)}." if types else INSTRUCTION
+    if not row.get("types"):
+        return INSTRUCTION
+    types = [row.as_text(name, "types") for name in _listed(row, "types")]
+    return f"{INSTRUCTION} Types: {', '.join(types)}."
 
 
 def _listed(row: Row, field: str) -> Sequence[Any]:

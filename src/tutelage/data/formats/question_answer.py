@@ -18,7 +18,6 @@ from tutelage.data.format import FORMATS, Draft, Format
 from tutelage.data.options import SourceOptions
 from tutelage.data.rows import BadRow, Row, wrong
 
-
 CHOICES = re.compile(r"choices?(_?[0-9a-z])?|options?(_?[0-9a-z])?", re.IGNORECASE)
 
 

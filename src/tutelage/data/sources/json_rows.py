@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 
 from tutelage.data.fates import Reason
-from tutelage.data.rows import MAX_ROW_BYTES, BadRow
+from tutelage.data.rows import MAX_ROW_BYTES, BadRow, shown
 from tutelage.data.sources.records import File, Record, record
-from tutelage.data.sources.streams import Line, lines, not_utf8, opened, text, whole
+from tutelage.data.sources.streams import MARK, Line, lines, not_utf8, opened, text, whole
 from tutelage.errors import UserError
 
 
@@ -73,9 +73,16 @@ def _line_record(line: Line, file: File) -> Record:
     try:
         return record(line.number - 1, _parsed(content))
     except ValueError as error:
-        found = f"{error} in {content[:40]!r}"
+        found = f"{_complaint(error)} in {shown(content.rstrip())}"
         defect = BadRow(Reason.NOT_JSON, f"line {line.number}", found, "one JSON object")
         return Record(line.number - 1, defect)
+
+
+def _complaint(error: ValueError) -> str:
+    """What a parser says, with the column but without a line, which it counts in what it got."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg.split(': line ')[0]} (column {error.colno})"
+    return str(error)
 
 
 def _document_records(file: File) -> Iterator[Record]:
@@ -83,7 +90,7 @@ def _document_records(file: File) -> Iterator[Record]:
     with opened(file) as stream:
         data = whole(stream, file.label)
     try:
-        content = data.decode("utf-8")
+        content = data.decode("utf-8").removeprefix(MARK)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise not_utf8(data, error.start, line, error.start, file.label) from None

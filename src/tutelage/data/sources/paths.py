@@ -26,20 +26,29 @@ def find(path: str, folder: Path) -> list[File]:
     Raises:
         UserError: there is no such file, or none in the folder or under the glob.
     """
+    try:
+        return [File(_label(file, folder), file) for file in sorted(_files(path, folder))]
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=path) from error
+
+
+def _files(path: str, folder: Path) -> list[Path]:
+    """Files in any order, at least one."""
     place = folder / Path(path).expanduser()
     if place.is_file():
-        files = [place]
-    elif place.is_dir():
+        return [place]
+    if place.is_dir():
         files = [file for file in place.rglob("*") if _is_data(file, place)]
         if not files:
-            expected = f"files ending in {', '.join(SUFFIXES)}, each also with .gz or .zst"
-            raise UserError("the folder holds no data file", where=path, fix=f"expected {expected}")
-    else:
-        matches = (Path(name) for name in glob.glob(str(place), recursive=True))  # noqa: PTH207 (absolute)
-        files = [file for file in matches if file.is_file()]
-        if not files:
-            raise _not_found(path, place)
-    return [File(_label(file, folder), file) for file in sorted(files)]
+            expected = f"expected files ending in {', '.join(SUFFIXES)}, each also with .gz or .zst"
+            raise UserError("the folder holds no data file", where=path, fix=expected)
+        return files
+    pattern = str(Path(path).expanduser())  # pathlib's own glob takes no absolute pattern
+    names = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
+    files = [folder / name for name in names if (folder / name).is_file()]
+    if not files:
+        raise _not_found(path, place)
+    return files
 
 
 def _label(file: Path, folder: Path) -> str:

@@ -12,7 +12,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import zstandard
 
@@ -20,9 +20,16 @@ from tutelage.data.rows import MAX_ROW_BYTES
 from tutelage.data.sources.records import File
 from tutelage.errors import UserError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
-BOM = b"\xef\xbb\xbf"
+MARK = "\ufeff"
+"""The byte-order mark, which some editors put before the first character."""
 WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+ZSTD_INPUT = 1024
+"""Bytes decompressed at once."""
 
 MAX_DOCUMENT_BYTES = 4 * 2**30
 """A file that must be read whole may not be larger than this once decompressed."""
@@ -59,8 +66,7 @@ def opened(file: File) -> Iterator[io.BufferedIOBase]:
                 with gzip.open(raw) as stream:
                     yield stream
             elif head == ZSTD:
-                reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-                yield io.BufferedReader(reader)
+                yield io.BufferedReader(_Pieces(_zstd_pieces(raw)))
             else:
                 yield raw
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
@@ -73,8 +79,52 @@ def opened(file: File) -> Iterator[io.BufferedIOBase]:
         raise UserError(f"cannot be read: {error.strerror or error}", where=file.label) from error
 
 
+def _zstd_pieces(raw: io.BufferedIOBase) -> Iterator[bytes]:
+    """The decompressed content of all frames.
+
+    `zstandard`'s own reader takes a frame that is cut off for the end of the file, which would
+    lose rows in silence. At most 32 MiB come of one piece of input, however hostile (a block of 4
+    bytes stands for at most 128 KiB).
+
+    Raises:
+        EOFError: the last frame is cut off.
+    """
+    data = raw.read(ZSTD_INPUT)
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        yield frame.decompress(data)
+        while not frame.eof:
+            data = raw.read(ZSTD_INPUT)
+            if not data:
+                raise EOFError("the last frame has no end")
+            yield frame.decompress(data)
+        data = frame.unused_data or raw.read(ZSTD_INPUT)
+
+
+class _Pieces(io.RawIOBase):
+    """An iterator of bytes as a stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer)
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = memoryview(piece)
+        size = min(len(target), len(self._left))
+        target[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+
 def whole(stream: io.BufferedIOBase, label: str) -> bytes:
-    """Everything in the stream, without a byte-order mark.
+    """Everything in the stream.
 
     Raises:
         UserError: larger than `MAX_DOCUMENT_BYTES`.
@@ -86,11 +136,11 @@ def whole(stream: io.BufferedIOBase, label: str) -> bytes:
             where=label,
             fix="write it as JSON Lines or Parquet, which are read piece by piece",
         )
-    return data.removeprefix(BOM)
+    return data
 
 
 def lines(stream: io.BufferedIOBase) -> Iterator[Line]:
-    """The stream's lines, without a byte-order mark."""
+    """The stream's lines, one after the other; of an over-long one only the size is kept."""
     number, start = 0, 0
     while content := stream.readline(MAX_ROW_BYTES + 2):
         number += 1
@@ -101,14 +151,12 @@ def lines(stream: io.BufferedIOBase) -> Iterator[Line]:
             size += len(rest)
             whole_line = rest.endswith(b"\n") or not rest
         fits = size == len(content)
-        if number == 1:
-            content = content.removeprefix(BOM)
         yield Line(number, start, content if fits else None, size)
         start += size
 
 
 def text(line: Line, label: str) -> str:
-    """A line as text, with its line end.
+    """A line as text, with its line end but without a byte-order mark.
 
     Raises:
         UserError: it is not UTF-8, or too long for a row; the message has the line and the byte.
@@ -121,9 +169,10 @@ def text(line: Line, label: str) -> str:
             fix="if it is one row, shorten it; else look for a missing line end",
         )
     try:
-        return content.decode("utf-8")
+        decoded = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise not_utf8(content, error.start, line.number, line.start + error.start, label) from None
+    return decoded.removeprefix(MARK) if line.number == 1 else decoded
 
 
 def not_utf8(data: bytes, at: int, line: int, byte: int, label: str) -> UserError:

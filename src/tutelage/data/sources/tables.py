@@ -69,13 +69,13 @@ def tsv_records(file: File) -> Iterator[Record]:
 def parquet_records(file: File) -> Iterator[Record]:
     """Records of a Parquet file."""
     try:
-        table = pl.scan_parquet(_parquet_source(file))
+        table = pl.scan_parquet(_parquet_source(file), glob=False, hive_partitioning=False)
         rows = table.select(pl.len()).collect().item()
         for start in range(0, rows, SLICE):
             part = table.slice(start, SLICE).collect()
             for number, values in enumerate(part.iter_rows(named=True), start):
                 yield Record(number, values)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise UserError(f"not readable as Parquet: {error}", where=file.label) from error
 
 
