@@ -116,12 +116,13 @@ def read_text(path: Path) -> str:
         )
 
 
-def parse(text: str, source: Place) -> tuple[Node | None, list[Mistake]]:
+def parse(text: str, source: Place, key: str = "") -> tuple[Node | None, list[Mistake]]:
     """Read one YAML document.
 
     Args:
         text: YAML 1.2.
         source: the file, or the `--set` argument (whose columns would not help anybody).
+        key: the setting that the text is the value of; empty for a whole recipe.
 
     Returns:
         The tree (None if the text holds no value) and what is wrong in it.
@@ -135,14 +136,14 @@ def parse(text: str, source: Place) -> tuple[Node | None, list[Mistake]]:
     except MarkedYAMLError as error:
         place = reader.place(error.problem_mark) if error.problem_mark else source
         what, fix = plain_words(error)
-        return None, [Mistake(place, what, fix=fix)]
+        return None, [Mistake(place, what, key, fix)]
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = f"a control character (U+{error.character:04X}) that YAML does not allow"
-        return None, [Mistake(Place(source.source, line if is_file else None), what)]
+        return None, [Mistake(Place(source.source, line if is_file else None), what, key)]
     except RecursionError:
-        return None, [Mistake(source, f"nested more than {MAX_DEPTH} deep")]
-    return (None if root is None else reader.read(root)), reader.mistakes
+        return None, [Mistake(source, f"nested more than {MAX_DEPTH} deep", key)]
+    return (None if root is None else reader.read(root, key)), reader.mistakes
 
 
 @dataclass

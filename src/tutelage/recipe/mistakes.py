@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from tutelage.errors import UserError
 
+SHOWN = 50
+"""Mistakes written out in one error's text."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -63,7 +66,9 @@ class RecipeError(UserError):
             super().__init__(first.what, where=first.where, fix=first.fix)
         else:
             lines = [f"{len(self.mistakes)} mistakes in the recipe"]
-            for mistake in self.mistakes:
+            if len(self.mistakes) > SHOWN:
+                lines = [f"more than {SHOWN} mistakes in the recipe, of which the first {SHOWN}:"]
+            for mistake in self.mistakes[:SHOWN]:
                 lines.append(f"  {mistake.where}: {mistake.what}")
                 if mistake.fix:
                     lines.append(f"    fix: {mistake.fix}")

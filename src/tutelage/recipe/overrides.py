@@ -29,13 +29,12 @@ def apply(root: Node, kind: Kind, override: str) -> list[Mistake]:
     if not equals or not all(path):
         what = "expected key=value, such as train.learning_rate=2e-4"
         return [Mistake(place, what)]
-    value, mistakes = parse(text, place)
-    if value is None:
-        value = Node(None, place)
+    value, mistakes = parse(text, place, dotted)
+    if value is None and mistakes:
+        return mistakes
+    value = value or Node(None, place)  # `key=` alone is null, as in YAML
     value.key_place = place
-    if not mistakes:
-        mistakes = _put(root, kind, path, value)
-    return mistakes
+    return mistakes + _put(root, kind, path, value)
 
 
 def _put(root: Node, kind: Kind, path: list[str], value: Node) -> list[Mistake]:

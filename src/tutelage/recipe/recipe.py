@@ -127,11 +127,12 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
         mistakes += apply(root, kind, override)
         spell_out(root, kind)
     recipe, invalid = validate(root, Recipe)
-    known = {mistake.place for mistake in mistakes}
-    mistakes += [mistake for mistake in invalid if mistake.place not in known]
+    # What could not be read as a value is empty in the tree: no second complaint about that.
+    known = {(mistake.place, mistake.key) for mistake in mistakes}
+    mistakes += [mistake for mistake in invalid if (mistake.place, mistake.key) not in known]
     if mistakes or recipe is None:
         raise RecipeError(mistakes)
-    return LoadedRecipe(recipe, path.resolve().parent, root)
+    return LoadedRecipe(recipe, path.absolute().parent, root)
 
 
 def resolve(recipe: Recipe, folder: Path) -> Recipe:
@@ -146,7 +147,9 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
         values["train"]["learning_rate"] = LEARNING_RATES[recipe.model.method]
 
     def absolute(text: str) -> str:
-        return str((folder / Path(text).expanduser()).resolve())
+        path = folder / Path(text).expanduser()
+        # A file's own name stays: in a hub's cache it is a link to one that has no suffix.
+        return str(path.parent.resolve() / path.name)
 
     for part in ("train", "validation", "test"):
         sources = values["data"][part]

@@ -21,6 +21,9 @@ from tutelage.recipe.document import Node
 from tutelage.recipe.mistakes import Mistake
 from tutelage.recipe.schema import ANYTHING, KeyPath, Kind, dotted, kind_at
 
+MOST = 200
+"""Errors that are put in words: more than anybody reads, and quick for any file."""
+
 Settings = TypeVar("Settings", bound=Options)
 
 
@@ -42,14 +45,14 @@ def _mistakes(
 ) -> Iterator[Mistake]:
     """One mistake for each place; of a union's errors the innermost, which fit what was meant."""
     located: dict[KeyPath, ErrorDetails] = {}
-    for error in errors:
+    for error in errors[:MOST]:
         located.setdefault(_without_branches(Kind(options), error), error)
+    above = {path[:depth] for path in located for depth in range(len(path))}
     unknown = [path for path, error in located.items() if error["type"] == "extra_forbidden"]
     meant = {key for path in unknown for key in likely_keys(path, options)}
     for path, error in located.items():
-        inner = any(other[: len(path)] == path for other in located if other != path)
         misspelt = error["type"] == "missing" and path in meant
-        if not (inner or misspelt):
+        if not (path in above or misspelt):
             yield _mistake(path, error, root, options)
 
 
