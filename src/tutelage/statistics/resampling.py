@@ -1,0 +1,116 @@
+"""Bootstrap draws of any metric that is a function of sums over items.
+
+A resample of n items is a row of n weights; the totals of all metrics on it are one matrix
+product of the weights with the metrics' statistics side by side. So the weights are drawn once
+for all metrics, and metrics measured together are paired by construction. 10,000 resamples of 20
+metrics on 2,000 items take well under two seconds on two cores (benchmarks/RESULTS.md,
+"metrics"). Weights are drawn in blocks, so that memory depends on neither number.
+
+Intervals are percentile intervals (Efron 1979): simple, and never outside the metric's range. Of
+1,000 simulated means each, of two Bernoulli, a Beta and an exponential distribution, a nominal 95 %
+covered 92–94 % with 24 items and 93–96 % with 50 or 200. They are degenerate where all items
+agree: an exact match of 0 of 24 has the interval [0, 0].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Seed = int | Sequence[int]
+
+BLOCK_WEIGHTS = 1 << 21
+"""Weights multiplied at a time, 16 MiB: a threaded product of few rows can stall for seconds where
+other processes hold the cores."""
+
+DRAW_WEIGHTS = 1 << 16
+"""Weights drawn at a time: counting stays in the processor's cache."""
+
+
+class Interval(NamedTuple):
+    """The ends of a confidence interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one metric found on a set of items.
+
+    Attributes:
+        statistics: (items, columns) what each item contributes.
+        aggregate: from (..., columns) totals to (...) values of the metric.
+    """
+
+    statistics: Floats
+    aggregate: Callable[[Floats], Floats]
+
+    @property
+    def value(self) -> float:
+        """The metric on all items."""
+        return float(self.aggregate(self.statistics.sum(axis=0)))
+
+
+def bootstrap(measurements: Sequence[Measurement], *, resamples: int, seed: Seed) -> Floats:
+    """Values of metrics on items drawn with replacement.
+
+    Args:
+        measurements: metrics of the same items, in the same order.
+        resamples: how often the items are drawn.
+        seed: of the draws; the same for the same number of items gives the same draws.
+
+    Returns:
+        (resamples, measurements) values; a row is one resample for all of the metrics.
+    """
+    stacked, columns = stack(measurements)
+    generator = np.random.default_rng(seed)
+    values = np.empty((resamples, len(measurements)))
+    for rows in blocks(resamples, len(stacked)):
+        totals = _draw_weights(generator, rows.stop - rows.start, len(stacked)) @ stacked
+        for index, (measurement, span) in enumerate(zip(measurements, columns, strict=True)):
+            values[rows, index] = measurement.aggregate(totals[:, span])
+    return values
+
+
+def percentile_interval(draws: Floats, confidence: float) -> Interval:
+    """The middle share `confidence` of (resamples,) bootstrap draws."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def stack(measurements: Sequence[Measurement]) -> tuple[Floats, list[slice]]:
+    """Statistics side by side, and the columns of each measurement.
+
+    Raises:
+        ValueError: the measurements are not of the same number of items.
+    """
+    if len({len(measurement.statistics) for measurement in measurements}) != 1:
+        raise ValueError("measurements resampled together must be of the same items")
+    ends = np.cumsum([measurement.statistics.shape[1] for measurement in measurements]).tolist()
+    spans = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    return np.hstack([measurement.statistics for measurement in measurements]), spans
+
+
+def blocks(resamples: int, items: int, weights: int = BLOCK_WEIGHTS) -> Iterator[slice]:
+    """Ranges of resamples that have at most so many weights together, but at least one each."""
+    size = max(1, weights // items)
+    for start in range(0, resamples, size):
+        yield slice(start, min(start + size, resamples))
+
+
+def _draw_weights(generator: np.random.Generator, resamples: int, items: int) -> Floats:
+    """(resamples, items) how often each item is drawn; every row sums to `items`."""
+    weights = np.empty((resamples, items))
+    for rows in blocks(resamples, items, DRAW_WEIGHTS):
+        count = rows.stop - rows.start
+        drawn = generator.integers(0, items, (count, items))
+        drawn += items * np.arange(count)[:, None]
+        weights[rows] = np.bincount(drawn.ravel(), minlength=count * items).reshape(count, items)
+    return weights
