@@ -320,7 +320,7 @@ def _metrics(hostile: bool = False) -> dict[str, Any]:
         ("truncated", "prompt cut from its middle", 2),
     ]
     if hostile:
-        reasons.append(("dropped", HOSTILE[0], 1))
+        reasons += [("dropped", sample, 1) for sample in HOSTILE]
     counts = {
         fate: sum(n for f, _, n in reasons if f == fate)
         for fate in ("changed", "truncated", "dropped")

@@ -69,11 +69,12 @@ class Comparison:
             return None
         if not self.higher_is_better:
             low, high = -high, -low
+        scoring = Scoring(self.metric, self.scale, self.higher_is_better)
         return Change(
             label=self.task,
             note=self.metric if self.higher_is_better else f"{self.metric}, less is better",
-            base=self.base / self.scale,
-            tuned=self.tuned / self.scale,
+            base=scoring.quality(self.base),
+            tuned=scoring.quality(self.tuned),
             gain=self.gain,
             low=low / self.scale,
             high=high / self.scale,

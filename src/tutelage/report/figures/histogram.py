@@ -24,7 +24,7 @@ from tutelage.report.figures.svg import (
 )
 from tutelage.report.text import count
 
-_TOP, _HEIGHT, _LEFT, _RIGHT, _BARS = 22, 130, 44, 46, 36
+_TOP, _HEIGHT, _LEFT, _RIGHT, _BARS, _FEWEST = 22, 130, 44, 46, 36, 12
 
 
 def histogram(name: str, title: str, lengths: Sequence[int]) -> Markup:
@@ -54,7 +54,7 @@ def _draw(values: np.ndarray, median: float, width: int) -> tuple[int, list[Mark
     up = Scale(0, highest * 1.08, _TOP + _HEIGHT, _TOP)
 
     parts = [label(0, 11, "Rows", "axis-title")]
-    for tick in ticks(0, up.high, 3):
+    for tick in ticks(0, up.high, 4):
         if tick == round(tick):
             parts.append(line(_LEFT, up(tick), width - 8, up(tick), "grid"))
             parts.append(label(_LEFT - 6, up(tick) + 4, tick_text(tick), "tick", "end"))
@@ -80,6 +80,9 @@ def _edges(values: np.ndarray) -> np.ndarray:
     """Edges of bars of equal whole width, from zero or near the shortest to the 99th percentile."""
     low, high = int(values.min()), int(np.percentile(values, 99)) + 1
     low = 0 if low < 0.3 * high else low
+    if high - low < _FEWEST:  # rows all about as long: bars of a usual width in the middle
+        low = max(0, low - _FEWEST // 2)
+        high = low + _FEWEST
     step = max(1, -(-(high - low) // _BARS))
     return np.arange(low, high + step, step)
 

@@ -24,7 +24,7 @@ from tutelage.report.figures.svg import (
     tick_text,
     ticks,
 )
-from tutelage.report.text import clip, signed
+from tutelage.report.text import clip, number, signed
 
 Verdict = Literal["better", "worse", "unclear"]
 
@@ -36,8 +36,8 @@ class Change:
     Attributes:
         label: the task.
         note: the metric.
-        base: score of the base model.
-        tuned: score of the tuned model.
+        base: score of the base model, turned so that more is better.
+        tuned: score of the tuned model, turned likewise.
         gain: improvement, positive where tuned is better.
         low: lower end of the gain's interval.
         high: upper end.
@@ -120,7 +120,7 @@ def _frame(
     yield label(zero, 11, f"Difference, {100 * confidence:g}% interval", "axis-title", "middle")
     yield label(zero - 7, 29, "← worse", "note", "end")
     yield label(zero + 7, 29, "better →")
-    for scale, about in ((level, 2 if narrow else 5), (change, 3 if narrow else 8)):
+    for scale, about in ((level, 2 if narrow else 5), (change, 3 if narrow else 9)):
         for tick in ticks(scale.low, scale.high, about):
             kind = "zero" if tick == 0 and scale is change else "grid"
             yield line(scale(tick), _TOP - 6, scale(tick), bottom, kind)
@@ -141,7 +141,7 @@ def _row(
         yield label(0, centre + (4 if brief else -1), clip(row.label, _LABEL), "name")
         if not brief:
             yield label(0, centre + 12, clip(row.note, _LABEL + 4), "note small")
-    scores = f"{row.label}, {row.note}: base {row.base:.3f}, tuned {row.tuned:.3f}"
+    scores = f"{row.label}, {row.note}: base {number(row.base)}, tuned {number(row.tuned)}"
     yield line(level(row.base), centre, level(row.tuned), centre, f"stem {row.verdict}")
     yield dot(level(row.base), centre, 4, "base", scores)
     yield dot(level(row.tuned), centre, 4.5, f"tuned {row.verdict}", scores)

@@ -1,0 +1,204 @@
+"""What the page says, worked out from the evidence before any template is filled.
+
+Templates only place things; whatever has to be decided (which sections there are, which rows
+belong together and in which order, what is drawn, what to type to repeat the run) is here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from tutelage.report import text
+from tutelage.report.answers import Tally, select, tally
+from tutelage.report.evidence import OVERALL, Comparison, Evidence
+from tutelage.report.figures import (
+    Curves,
+    Segment,
+    changes,
+    histogram,
+    single_interval,
+    stacked_bar,
+    training_curves,
+)
+from tutelage.report.figures.intervals import Verdict
+
+
+def view(evidence: Evidence) -> dict[str, Any]:
+    """Everything the templates name."""
+    metrics, comparison = evidence.metrics, evidence.comparison
+    confidence = metrics.get("confidence", 0.95)
+    selections = select(evidence.answers)
+    groups = _groups(evidence)
+    parts = ("verdict", "forgetting", "training", "evaluation", "data", "cost", "model")
+    return {
+        **{part: metrics.get(part) for part in parts},
+        "run": evidence.run.path,
+        "name": metrics.get("name") or evidence.run.path.name,
+        "sections": _sections(metrics, answers=bool(selections)),
+        "percent": f"{100 * confidence:g}%",
+        "chance": f"{100 * (1 - confidence):g}%",
+        "steps": len(evidence.steps),
+        "groups": groups,
+        "overall": [row for row in comparison if row.primary and row.task == OVERALL],
+        "secondary": [row for row in comparison if not row.primary],
+        "signatures": sorted({(row.metric, row.signature) for row in comparison}),
+        "selections": selections,
+        "answers": len(evidence.answers),
+        "environment": evidence.environment,
+        "recipe": evidence.recipe,
+        "commands": _commands(evidence),
+        "figures": _figures(evidence, groups, confidence),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the page: the template of its name, and its heading."""
+
+    id: str
+    title: str
+
+
+def _sections(metrics: dict[str, Any], *, answers: bool) -> list[Section]:
+    """The sections in reading order, without those that have nothing to show yet."""
+    wanted = {
+        Section("changed", "What changed"): True,
+        Section("answers", "In its own words"): answers,
+        Section("forgot", "What it forgot"): bool(metrics.get("comparison")),
+        Section("learned", "How it learned"): True,
+        Section("data", "What it learned from"): bool(metrics.get("data")),
+        Section("cost", "What it cost"): bool(metrics.get("training") or metrics.get("cost")),
+        Section("repeat", "How to repeat it"): True,
+        Section("numbers", "How to read the numbers"): bool(metrics.get("comparison")),
+    }
+    return [section for section, there in wanted.items() if there]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the comparison table: the primary metric of one task."""
+
+    row: Comparison
+    tally: Tally | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Tasks that were trained on, or that were held out, largest gain first."""
+
+    heading: str
+    held_out: bool
+    lines: list[Line]
+
+
+def _groups(evidence: Evidence) -> list[Group]:
+    tallies = tally(evidence.answers)
+    groups = []
+    for held_out, heading in ((False, "Trained tasks"), (True, "Held-out tasks")):
+        rows = [
+            row
+            for row in evidence.comparison
+            if row.primary and row.held_out is held_out and row.task != OVERALL
+        ]
+        rows.sort(key=lambda row: -row.gain)
+        if rows:
+            lines = [Line(row, tallies.get(row.task)) for row in rows]
+            groups.append(Group(heading, held_out, lines))
+    return groups
+
+
+def _figures(evidence: Evidence, groups: Sequence[Group], confidence: float) -> dict[str, Markup]:
+    """The figures for which there is evidence, by the name the templates use."""
+    drawn: dict[str, Markup] = {}
+    rows = [
+        (group.heading, [change for line in group.lines if (change := line.row.change())])
+        for group in groups
+    ]
+    rows = [(heading, found) for heading, found in rows if found]
+    if rows:
+        drawn["changes"] = changes(rows, confidence)
+    curves = _curves(evidence)
+    if curves.train:
+        drawn["curves"] = training_curves(curves)
+    drawn.update(_data_figures(evidence.metrics.get("data")))
+    forgetting = evidence.metrics.get("forgetting")
+    if forgetting and None not in forgetting["interval"]:
+        drawn["forgetting"] = single_interval(
+            "forgetting",
+            "Change of the loss on general text, with its interval",
+            (forgetting["interval"][0], forgetting["difference"], forgetting["interval"][1]),
+            loss_verdict(forgetting["interval"]),
+            ("predicts general text better", "worse"),
+        )
+    return drawn
+
+
+def loss_verdict(bounds: Sequence[float | None]) -> Verdict:
+    """What the interval of a difference in loss says: less is better."""
+    low, high = bounds
+    if low is not None and low > 0:
+        return "worse"
+    return "better" if high is not None and high < 0 else "unclear"
+
+
+def _data_figures(data: dict[str, Any] | None) -> dict[str, Markup]:
+    if not data:
+        return {}
+    drawn: dict[str, Markup] = {}
+    counts = data["counts"]
+    fates = [Segment(fate, counts[fate], fate) for fate in text.FATES]
+    if any(segment.amount for segment in fates):
+        drawn["ledger"] = stacked_bar("ledger", "What became of the rows that were read", fates)
+    for part in ("prompt", "response"):
+        if data[f"{part}_tokens"]:
+            title = f"Length of the {part}s of the training rows, in tokens"
+            drawn[part] = histogram(f"{part}-tokens", title, data[f"{part}_tokens"])
+    return drawn
+
+
+def _curves(evidence: Evidence) -> Curves:
+    """The log as points; losses that were not finite are null there and left out."""
+    steps = evidence.steps
+    ends = [
+        later["step"]
+        for earlier, later in itertools.pairwise(steps)
+        if int(later["epoch"] + 1e-9) > int(earlier["epoch"] + 1e-9)
+    ]
+    best = [row["step"] for row in evidence.validations if row["best"]]
+    return Curves(
+        train=_points(steps, "loss"),
+        validation=_points(evidence.validations, "loss"),
+        learning_rate=_points(steps, "learning_rate"),
+        epochs=ends,
+        best=best[-1] if best else None,
+    )
+
+
+def _points(rows: Sequence[dict[str, Any]], field: str) -> list[tuple[float, float]]:
+    return [(row["step"], row[field]) for row in rows if row[field] is not None]
+
+
+def _commands(evidence: Evidence) -> list[tuple[str, str]]:
+    """What to type to do it again: a purpose and a command each."""
+    packages = evidence.environment.get("packages", {})
+    pinned = [
+        f"{name}=={version.partition('+')[0]}"  # no index knows a local build such as `+cpu`
+        for name in ("tutelage", "torch", "transformers")
+        if (version := packages.get(name))
+    ]
+    folder = shlex.quote(str(evidence.run.path))
+    recipe = shlex.quote(str(evidence.run.recipe))
+    commands = [("The same run again", f"tutelage run {recipe} --out {folder}-again")]
+    if pinned:
+        commands.insert(0, ("The same versions", f"pip install {shlex.join(pinned)}"))
+    if evidence.metrics.get("training"):
+        again = f"tutelage eval {folder} && tutelage report {folder}"
+        commands.append(("Only the evaluation and this page", again))
+        commands.append(("Talk to the tuned model", f"tutelage chat {folder}"))
+    return commands
