@@ -1,0 +1,55 @@
+"""The seam between whoever asks and whatever answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt to continue.
+
+    Attributes:
+        ids: the prompt, from the renderer.
+        max_new_tokens: longest answer.
+        key: makes the samples of this prompt its own; give each prompt another one.
+    """
+
+    ids: tuple[int, ...]
+    max_new_tokens: int
+    key: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        ids: the new tokens, a stop token included.
+        finish_reason: `stop` at a stop token, `length` at the limit.
+        log_probabilities: of each new token, natural logarithm, under the model itself
+            (temperature 1, no truncation).
+    """
+
+    ids: tuple[int, ...]
+    finish_reason: Literal["stop", "length"]
+    log_probabilities: tuple[float, ...]
+
+    @property
+    def log_probability(self) -> float:
+        """Of the whole answer."""
+        return sum(self.log_probabilities)
+
+
+OnToken = Callable[[int, int], None]
+"""Called with the request's place in the list and each new token, as it comes."""
+
+
+class Backend(Protocol):
+    """Something that continues prompts."""
+
+    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+        """Answers in the order of the requests."""
+        ...

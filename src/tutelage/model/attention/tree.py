@@ -1,0 +1,83 @@
+"""Attention over a forest: each segment sees the segments on its path, then itself causally.
+
+One call of scaled_dot_product_attention a segment, on exactly the keys it may see: no padding and
+no mask over the pack. A root segment is plain causal attention. A branch needs a mask only in its
+last columns (all of its path, then a triangle), built once a pack and shared by all layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from tutelage.model.attention.layout import Heads
+from tutelage.prompt.tree import Segment
+
+
+class TreeLayout:
+    """Attention of a forest.
+
+    Args:
+        segments: in the order of the row, parents before children.
+        device: where the masks are to live.
+    """
+
+    def __init__(self, segments: Sequence[Segment], device: torch.device | str = "cpu") -> None:
+        self.segments = segments
+        self.device = device
+        self._paths = paths(segments)
+        self._masks: dict[tuple[int, int, int | None], torch.Tensor] = {}
+
+    def attend(self, heads: Heads) -> torch.Tensor:
+        """The attended values, (1, heads, tokens, head size)."""
+        outputs = [
+            self._segment(heads, segment, path)
+            for segment, path in zip(self.segments, self._paths, strict=True)
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+
+    def _segment(self, heads: Heads, segment: Segment, path: list[slice]) -> torch.Tensor:
+        query = heads.query[:, :, segment.start : segment.end]
+        key = _rows(heads.key, path)
+        value = _rows(heads.value, path)
+        length = key.shape[2]
+        alone = len(path) == 1 and (heads.window is None or length <= heads.window)
+        return scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if alone else self._mask(query.shape[2], length, heads.window),
+            is_causal=alone,
+            scale=heads.scale,
+            dropout_p=heads.dropout,
+            enable_gqa=query.shape[1] != key.shape[1],
+        )
+
+    def _mask(self, queries: int, keys: int, window: int | None) -> torch.Tensor:
+        """(queries, keys) bool: the queries are the last of the keys, each sees those before it."""
+        if window is not None and keys <= window:
+            window = None
+        shape = (queries, keys, window)
+        if shape not in self._masks:
+            visible = torch.ones(queries, keys, dtype=torch.bool, device=self.device)
+            visible = visible.tril(keys - queries)
+            if window is not None:
+                visible = visible.triu(keys - queries - window + 1)
+            self._masks[shape] = visible
+        return self._masks[shape]
+
+
+def paths(segments: Sequence[Segment]) -> list[list[slice]]:
+    """For each segment, the stretches of the row from its root to itself."""
+    found: list[list[slice]] = []
+    for segment in segments:
+        above = found[segment.parent] if segment.parent >= 0 else []
+        found.append([*above, slice(segment.start, segment.end)])
+    return found
+
+
+def _rows(tensor: torch.Tensor, path: list[slice]) -> torch.Tensor:
+    parts = [tensor[:, :, part] for part in path]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)

@@ -1,0 +1,128 @@
+"""Loss and log-probabilities of chosen tokens without the logits of all the others.
+
+The output head is a model's largest matrix; for a vocabulary of 262k the logits of one token are
+a megabyte. Only positions that carry loss come here, in chunks, and the gradient of a chunk is
+formed while its logits are there, so that none are kept for the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from tutelage.model.families.family import Head
+
+CHUNK_LOGITS = 1 << 23
+"""Logits formed at a time: 32 MiB in float32."""
+
+
+def plain_cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tensor) -> Tensor:
+    """The definition, all logits at once; see `cross_entropy_sum`."""
+    logits = head.logits(hidden).float()
+    return (F.cross_entropy(logits, targets, reduction="none") * weights).sum()
+
+
+def cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum of the targets' cross-entropies, in nats.
+
+    Args:
+        hidden: (n, width), the states that predict; n may be 0 (the sum is 0, with a graph).
+        head: the output head; its weight and bias get gradients if they are trained.
+        targets: (n,) int64.
+        weights: (n,) float32.
+
+    Returns:
+        A float32 scalar.
+    """
+    loss: Tensor = _CrossEntropySum.apply(
+        hidden, head.weight, head.bias, targets, weights, head.scale, head.softcap
+    )
+    return loss
+
+
+@torch.no_grad()
+def log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
+    """Natural logarithm of each target's probability, (n,) float32; arguments as above."""
+    found = [
+        _picked(logits, targets[rows]) - logits.logsumexp(dim=1)
+        for rows, logits in _chunks(hidden, head)
+    ]
+    return torch.cat(found) if found else hidden.new_zeros(0, dtype=torch.float32)
+
+
+def _chunks(hidden: Tensor, head: Head) -> Iterator[tuple[slice, Tensor]]:
+    """Float32 logits, a few rows at a time."""
+    size = max(1, CHUNK_LOGITS // head.weight.shape[0])
+    for start in range(0, len(hidden), size):
+        rows = slice(start, min(start + size, len(hidden)))
+        yield rows, head.logits(hidden[rows]).float()
+
+
+def _picked(logits: Tensor, targets: Tensor) -> Tensor:
+    return logits.gather(1, targets[:, None])[:, 0]
+
+
+class _CrossEntropySum(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        weights: Tensor,
+        scale: float,
+        softcap: float | None,
+    ) -> Tensor:
+        head = Head(weight, bias, scale, softcap)
+        wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
+        grad_hidden = torch.empty_like(hidden) if wants_hidden else None
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if wants_weight else None
+        grad_bias = torch.zeros_like(bias, dtype=torch.float32) if wants_bias else None  # type: ignore[arg-type]
+        loss = hidden.new_zeros((), dtype=torch.float32)
+        for rows, logits in _chunks(hidden, head):
+            normaliser = logits.logsumexp(dim=1)
+            loss += ((normaliser - _picked(logits, targets[rows])) * weights[rows]).sum()
+            if not any(ctx.needs_input_grad[:3]):
+                continue
+            grad = _product_gradient(logits, normaliser, targets[rows], weights[rows], head)
+            grad = grad.to(hidden.dtype)
+            if grad_hidden is not None:
+                torch.mm(grad, weight, out=grad_hidden[rows])
+            if grad_weight is not None:
+                grad_weight += grad.T @ hidden[rows]
+            if grad_bias is not None:
+                grad_bias += grad.sum(dim=0)
+        ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
+        ctx.weight_dtype = weight.dtype
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        grad_hidden, grad_weight, grad_bias = ctx.saved_tensors
+        return (
+            None if grad_hidden is None else grad_hidden * grad.to(grad_hidden.dtype),
+            None if grad_weight is None else (grad_weight * grad).to(ctx.weight_dtype),
+            None if grad_bias is None else (grad_bias * grad).to(ctx.weight_dtype),
+            *(None,) * 4,
+        )
+
+
+def _product_gradient(
+    logits: Tensor, normaliser: Tensor, targets: Tensor, weights: Tensor, head: Head
+) -> Tensor:
+    """Gradient of the weighted loss by the head's matrix product, (n, vocabulary)."""
+    grad = (logits - normaliser[:, None]).exp_()
+    grad[torch.arange(len(targets), device=grad.device), targets] -= 1.0
+    grad *= weights[:, None]
+    if head.softcap is not None:
+        grad *= 1 - (logits / head.softcap) ** 2
+    if head.scale != 1.0:
+        grad *= head.scale
+    return grad

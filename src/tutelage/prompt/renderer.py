@@ -1,0 +1,408 @@
+"""The one renderer: conversations to token ids with a loss weight for each token.
+
+Training, evaluation, chat and export call it, so that a prompt has the same ids everywhere. What
+is trained is found by position, never by token id: the template is rendered up to the point where
+the assistant is to speak and again with its words, and the difference is what it has to learn,
+up to and including the token that ends its turn (padding may share that token's id; nothing here
+looks at ids to decide what counts).
+
+Some templates rewrite history: they drop the thinking of earlier turns, or close the last turn
+otherwise than the ones before. There one sequence cannot stand for what serving would see at each
+turn, so the conversation becomes one sequence for each turn, every one of them exactly as served.
+Token trees store their shared beginnings once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from tutelage.data.example import Example, Message
+from tutelage.errors import UserError
+from tutelage.prompt.encoding import PieceEncoder
+from tutelage.prompt.length import Fate, fit
+from tutelage.prompt.options import PromptOptions
+from tutelage.prompt.template import ChatTemplate, TemplateRefused, choose_template
+
+SENTINEL = "Zyxwvut"  # a word that no template contains
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One token sequence to train on.
+
+    Attributes:
+        ids: (tokens,) int32.
+        weights: (tokens,) float32, the loss weight of predicting each token from those before
+            it; the first is always 0.
+        stop_trained: the last supervised token ends the assistant's turn.
+    """
+
+    ids: np.ndarray
+    weights: np.ndarray
+    stop_trained: bool
+
+    @property
+    def supervised_tokens(self) -> int:
+        """How many tokens count in the loss."""
+        return int(np.count_nonzero(self.weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What became of one example.
+
+    Attributes:
+        sequences: none if the example was dropped; more than one where the template rewrites
+            earlier turns.
+        fate: kept, truncated or dropped.
+        reason: the ledger's code for a fate other than kept.
+        detail: the same in words.
+    """
+
+    sequences: tuple[Rendered, ...]
+    fate: Fate = "kept"
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of rendered text that is encoded on its own.
+
+    Attributes:
+        text: rendered text, with control tokens of the data still marked.
+        begins: it begins the sequence.
+        spoken: the assistant says it.
+        supervised: it counts in the loss.
+        closed: spoken to its stop token; if not, the end-of-sequence token is added.
+    """
+
+    text: str
+    begins: bool = False
+    spoken: bool = False
+    supervised: bool = False
+    closed: bool = True
+
+
+@dataclass(frozen=True)
+class TurnForm:
+    """How a template surrounds an assistant's words, found by rendering a known word.
+
+    Attributes:
+        header: what stands between the history and the words (without a generation prompt).
+        stop: what ends the turn, through its control token; empty if there is none.
+        after: what follows before the next turn begins.
+    """
+
+    header: str
+    stop: str
+    after: str
+
+
+class Renderer:
+    """Renders conversations for one tokenizer, template and set of options.
+
+    Args:
+        tokenizer: the base model's; its chat template is set to the one in use, so that saving
+            the tokenizer saves it.
+        options: template, system prompt, what is trained, and the length limit.
+
+    Raises:
+        UserError: the template cannot be read or fails on the simplest conversation.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, options: PromptOptions) -> None:
+        self.tokenizer = tokenizer
+        self.options = options
+        self.template: ChatTemplate = choose_template(tokenizer, options.template)
+        self.encoder = PieceEncoder(tokenizer)
+        tokenizer.chat_template = self.template.text
+        self._form = self._probe()
+        self._refuse_doubled_bos()
+        self.stop_ids = self._stop_ids()
+
+    # What callers ask for
+
+    def render(self, examples: Sequence[Example]) -> list[Rendering]:
+        """Render examples for training; one result an example, in order.
+
+        Raises:
+            UserError: an example is over-long and `over_long` is `error`.
+        """
+        plans: list[list[list[Piece]] | str] = []
+        for example in examples:
+            try:
+                plans.append(self._training_pieces(example))
+            except TemplateRefused as error:
+                plans.append(str(error))
+        pieces = [
+            piece
+            for plan in plans
+            if not isinstance(plan, str)
+            for sequence in plan
+            for piece in sequence
+        ]
+        encoded = iter(
+            self.encoder.encode([piece.text for piece in pieces], [piece.begins for piece in pieces])
+        )
+        return [
+            self._finish(example, plan, encoded)
+            for example, plan in zip(examples, plans, strict=True)
+        ]
+
+    def prompt_ids(
+        self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()
+    ) -> list[int]:
+        """The ids after which the assistant speaks: for evaluation, chat and serving.
+
+        Raises:
+            TemplateRefused: the template does not accept this conversation.
+        """
+        prompt = self._prompt_pieces(messages, tools)
+        ids = self.encoder.encode([p.text for p in prompt], [p.begins for p in prompt])
+        return [
+            token
+            for piece, piece_ids in zip(prompt, ids, strict=True)
+            for token in self._closed(piece, piece_ids)
+        ]
+
+    def prompt_text(
+        self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()
+    ) -> str:
+        """The rendered text behind `prompt_ids`."""
+        prompt = self._prompt_pieces(messages, tools)
+        return self.encoder.restore("".join(piece.text for piece in prompt))
+
+    def answer(self, ids: Sequence[int]) -> str:
+        """The text of generated ids: up to the first stop token, without control tokens."""
+        end = next((at for at, id_ in enumerate(ids) if id_ in self.stop_ids), len(ids))
+        text: str = self.tokenizer.decode(list(ids[:end]), skip_special_tokens=True)
+        return text
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides the ids: vocabulary, template, options and this code's form."""
+        backend = self.tokenizer.backend_tokenizer.to_str()
+        parts = (backend, repr(self.template.text), self.options.model_dump_json(), "1")
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    # From messages to pieces
+
+    def _conversation(self, messages: Sequence[Message]) -> list[Message]:
+        """The conversation with the recipe's system prompt and without live control tokens."""
+        conversation = list(messages)
+        if self.options.system is not None and conversation[0].role != "system":
+            conversation.insert(0, Message("system", self.options.system))
+        return [self.encoder.defuse(message) for message in conversation]
+
+    def _training_pieces(self, example: Example) -> list[list[Piece]]:
+        conversation = self._conversation(example.messages)
+        turns = [at for at, message in enumerate(conversation) if message.role == "assistant"]
+        supervised = frozenset(turns[-1:] if self.options.loss_on == "last" else turns)
+        sequences = self._walk(conversation, example.tools, supervised, open_end=False)
+        return [sequence for sequence in sequences if any(piece.supervised for piece in sequence)]
+
+    def _prompt_pieces(
+        self, messages: Sequence[Message], tools: Sequence[dict[str, Any]]
+    ) -> list[Piece]:
+        conversation = self._conversation(messages)
+        return self._walk(conversation, tools, supervised=frozenset(), open_end=True)[-1]
+
+    def _walk(
+        self,
+        conversation: list[Message],
+        tools: Sequence[dict[str, Any]],
+        supervised: frozenset[int],
+        *,
+        open_end: bool,
+    ) -> list[list[Piece]]:
+        """Cut a conversation where the assistant begins and ends to speak.
+
+        A new sequence begins wherever the template's next prompt does not continue what came
+        before it word for word.
+
+        Args:
+            supervised: positions of the assistant turns that count in the loss.
+            open_end: end with the prompt for a turn that is still to be spoken.
+        """
+        tools = self.encoder.defuse_json(tuple(tools))
+        sequences: list[list[Piece]] = []
+        so_far: str | None = None  # the text of the current sequence
+        turns = [at for at, message in enumerate(conversation) if message.role == "assistant"]
+        for at in [*turns, len(conversation)] if open_end else turns:
+            prompt = self.template.render(conversation[:at], generation_prompt=True, tools=tools)
+            if so_far is not None and prompt.startswith(so_far):
+                sequences[-1].append(Piece(prompt[len(so_far) :]))
+            else:
+                sequences.append([Piece(prompt, begins=True)])
+            if at == len(conversation):
+                break
+            spoken, closed = self._spoken(conversation[: at + 1], tools, prompt)
+            sequences[-1].append(
+                Piece(spoken, spoken=True, supervised=at in supervised, closed=closed)
+            )
+            so_far = prompt + spoken if closed else None
+        return sequences
+
+    def _spoken(
+        self, conversation: list[Message], tools: Sequence[dict[str, Any]], prompt: str
+    ) -> tuple[str, bool]:
+        """What the assistant says in the last turn, with its stop token, and if it has one."""
+        whole = self.template.render(conversation, generation_prompt=False, tools=tools)
+        if whole.startswith(prompt):
+            words = whole[len(prompt) :]
+        else:
+            # The generation prompt adds something (an opened <think>) that history leaves out.
+            history = self.template.render(conversation[:-1], generation_prompt=False, tools=tools)
+            before = history + self._form.header
+            if not whole.startswith(before):
+                before = os.path.commonprefix([whole, before])
+            words = whole[len(before) :]
+        if self._form.stop and words.endswith(self._form.stop + self._form.after):
+            return words[: len(words) - len(self._form.after)], True
+        return self._through_last_control_token(words)
+
+    def _through_last_control_token(self, words: str) -> tuple[str, bool]:
+        """For turns that end otherwise (tool calls): through a control token, if nothing follows."""
+        ends = [found.end() for found in self._control_tokens.finditer(words)]
+        if ends and not words[ends[-1] :].strip():
+            return words[: ends[-1]], True
+        return words.removesuffix(self._form.after), False
+
+    # From pieces to ids
+
+    def _finish(
+        self, example: Example, plan: list[list[Piece]] | str, encoded: Iterator[list[int]]
+    ) -> Rendering:
+        """Join the encoded pieces of one example and hold it to the length limit."""
+        if isinstance(plan, str):
+            return Rendering((), "dropped", "template_refused", plan)
+        sequences = [self._join(pieces, encoded) for pieces in plan]
+        if not any(sequence.supervised_tokens for sequence in sequences):
+            return Rendering((), "dropped", "no_response", "no assistant turn to learn from")
+        return self._fitted(example, sequences)
+
+    def _join(self, pieces: list[Piece], encoded: Iterator[list[int]]) -> Rendered:
+        ids: list[int] = []
+        weights: list[float] = []
+        for piece in pieces:
+            piece_ids = self._closed(piece, next(encoded))
+            ids += piece_ids
+            weights += [float(piece.supervised)] * len(piece_ids)
+        weights[0] = 0.0
+        return Rendered(
+            np.array(ids, dtype=np.int32),
+            np.array(weights, dtype=np.float32),
+            stop_trained=pieces[-1].supervised and ids[-1] in self.stop_ids,
+        )
+
+    def _closed(self, piece: Piece, ids: list[int]) -> list[int]:
+        return ids if piece.closed else [*ids, self.tokenizer.eos_token_id]
+
+    def _fitted(self, example: Example, sequences: list[Rendered]) -> Rendering:
+        limit, policy = self.options.max_tokens, self.options.over_long
+        fitted: list[Rendered] = []
+        cut = 0
+        for sequence in sequences:
+            excess = len(sequence.ids) - limit
+            if excess <= 0:
+                fitted.append(sequence)
+                continue
+            found = f"{len(sequence.ids)} tokens, {excess} over the limit of {limit}"
+            if policy == "error":
+                raise UserError(
+                    f"the conversation has {found}",
+                    where=f"{example.source.file} row {example.source.row}",
+                    fix="raise prompt.max_tokens, or set prompt.over_long to drop or truncate_*",
+                )
+            kept = None if policy == "drop" else fit(sequence.weights, limit, policy)
+            if kept is None:
+                return Rendering((), "dropped", "too_long", found)
+            cut += len(sequence.ids) - len(kept)
+            fitted.append(
+                replace(
+                    sequence,
+                    ids=sequence.ids[kept],
+                    weights=sequence.weights[kept],
+                    stop_trained=sequence.stop_trained and bool(kept[-1] == len(sequence.ids) - 1),
+                )
+            )
+        if not cut:
+            return Rendering(tuple(fitted))
+        part = "the prompt's middle" if policy == "truncate_prompt" else "the response's end"
+        return Rendering(
+            tuple(fitted), "truncated", policy, f"{cut} tokens cut from {part} (limit {limit})"
+        )
+
+    # What the template does, found by trying it
+
+    def _probe(self) -> TurnForm:
+        """Render one known answer to learn what stands before and after an assistant's words."""
+        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
+        tokens = sorted(added | set(self.encoder.control_tokens), key=len, reverse=True)
+        self._control_tokens = re.compile("|".join(map(re.escape, tokens)) or "(?!)")
+        question, answer = Message("user", "Which one?"), Message("assistant", SENTINEL)
+        try:
+            history = self.template.render([question], generation_prompt=False)
+            whole = self.template.render([question, answer], generation_prompt=False)
+        except TemplateRefused as error:
+            raise UserError(
+                f"the chat template fails on one question and its answer: {error}",
+                where=self._place(),
+                fix="mend the template, or give another in prompt.template",
+            ) from error
+        header, found, tail = whole.removeprefix(history).partition(SENTINEL)
+        if not found:
+            raise UserError(
+                "the chat template leaves out what the assistant says",
+                where=self._place(),
+                fix="mend the template, or give another in prompt.template",
+            )
+        closing = self._control_tokens.search(tail)
+        if closing is None:
+            if self.tokenizer.eos_token_id is None:
+                raise UserError(
+                    "nothing ends the assistant's turn: the template has no control token there "
+                    "and the tokenizer no end-of-sequence token",
+                    where=self._place(),
+                    fix="give a template that ends the turn in prompt.template",
+                )
+            return TurnForm(header, "", tail)
+        return TurnForm(header, tail[: closing.end()], tail[closing.end() :])
+
+    @property
+    def closes_turns(self) -> bool:
+        """Whether the template itself ends the assistant's turn with a control token."""
+        return bool(self._form.stop)
+
+    def _stop_ids(self) -> frozenset[int]:
+        """Ids that end an answer: the template's own stop token and the end of the sequence."""
+        stops: set[int] = set()
+        if self._form.stop:
+            token = self._control_tokens.findall(self._form.stop)[-1]
+            stops.add(self.tokenizer.convert_tokens_to_ids(token))
+        if self.tokenizer.eos_token_id is not None:
+            stops.add(self.tokenizer.eos_token_id)
+        return frozenset(stops)
+
+    def _refuse_doubled_bos(self) -> None:
+        ids = self.prompt_ids([Message("user", "Which one?")])
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and ids[:2] == [bos, bos]:
+            raise UserError(
+                f"the chat template writes '{self.tokenizer.bos_token}' twice at the beginning",
+                where=self._place(),
+                fix="write {{ bos_token }} once and nothing else before the first turn",
+            )
+
+    def _place(self) -> str:
+        named = self.template.origin in ("tokenizer", "default")
+        return f"chat template ({self.template.origin})" if named else self.template.origin

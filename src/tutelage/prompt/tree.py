@@ -1,0 +1,162 @@
+"""Token trees: sequences that begin alike are stored once and branch where they differ.
+
+Instruction data shares prefixes: a system prompt, a task definition, one prompt under several
+responses. A forest keeps each shared prefix as one segment with branches below it. Positions
+follow the path from the root, and attention is to follow the path too, so every token is computed
+once and nothing but speed changes. A token with several continuations predicts each of them, with
+the weights of the sequences that take it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tutelage.prompt.renderer import Rendered
+
+MIN_SHARED = 8
+"""Shortest prefix worth a branch: below it, the extra attention call costs more than the tokens
+(benchmarks/RESULTS.md, "sharing")."""
+
+
+class Segment(NamedTuple):
+    """A stretch of the row without branches.
+
+    Attributes:
+        start: first token in the row.
+        end: one past the last.
+        parent: index of the segment it continues, or -1.
+    """
+
+    start: int
+    end: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Sequences merged into one row of tokens, without padding.
+
+    Attributes:
+        ids: (tokens,) int64.
+        positions: (tokens,) int64, the distance from the beginning of the token's path.
+        segments: in the order of the row; parents come before their children.
+        predictors: (targets,) int64, places in the row whose hidden state predicts a target.
+        targets: (targets,) int64, the ids to predict.
+        weights: (targets,) float32, the summed loss weights.
+        logical_tokens: tokens of the sequences before merging.
+        supervised_tokens: sum of the loss weights.
+    """
+
+    ids: np.ndarray
+    positions: np.ndarray
+    segments: tuple[Segment, ...]
+    predictors: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    logical_tokens: int
+    supervised_tokens: float
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def common_prefix(first: np.ndarray, second: np.ndarray) -> int:
+    """How many leading ids two sequences share."""
+    length = min(len(first), len(second))
+    differ = np.flatnonzero(first[:length] != second[:length])
+    return int(differ[0]) if len(differ) else length
+
+
+def in_sharing_order(sequences: Sequence[Rendered]) -> list[Rendered]:
+    """Sorted by ids, so that those with a common prefix are neighbours."""
+    return sorted(sequences, key=lambda sequence: sequence.ids.astype(">u4").tobytes())
+
+
+def merge(sequences: Sequence[Rendered], min_shared: int = MIN_SHARED) -> Forest:
+    """Merge sequences on their common prefixes.
+
+    Args:
+        sequences: at least one.
+        min_shared: branch only where at least this many tokens are shared.
+    """
+    return _Builder(in_sharing_order(sequences), min_shared).forest()
+
+
+class _Builder:
+    """Lays out the sorted sequences segment by segment, depth first."""
+
+    def __init__(self, ordered: list[Rendered], min_shared: int) -> None:
+        self.ordered = ordered
+        self.min_shared = min_shared
+        self.shared = [
+            common_prefix(first.ids, second.ids)
+            for first, second in zip(ordered, ordered[1:], strict=False)
+        ]
+        self.segments: list[Segment] = []
+        self.ids: list[np.ndarray] = []
+        self.positions: list[np.ndarray] = []
+        self.places = [np.empty(len(sequence.ids), dtype=np.int64) for sequence in ordered]
+        self.length = 0
+
+    def forest(self) -> Forest:
+        pending = [(0, len(self.ordered), 0, -1)]  # sequences from, to; depth reached; parent
+        while pending:
+            pending += reversed(self._branches(*pending.pop()))
+        predictors, targets, weights = self._targets()
+        return Forest(
+            ids=np.concatenate(self.ids),
+            positions=np.concatenate(self.positions),
+            segments=tuple(self.segments),
+            predictors=predictors,
+            targets=targets,
+            weights=weights,
+            logical_tokens=sum(len(sequence.ids) for sequence in self.ordered),
+            supervised_tokens=float(sum(sequence.weights.sum() for sequence in self.ordered)),
+        )
+
+    def _branches(
+        self, first: int, last: int, depth: int, parent: int
+    ) -> list[tuple[int, int, int, int]]:
+        """Cut sequences [first, last), alike up to `depth`, into runs that share a segment."""
+        below = []
+        at = first
+        while at < last:
+            end, shared = at + 1, len(self.ordered[at].ids)
+            while end < last and min(shared, self.shared[end - 1]) >= depth + self.min_shared:
+                shared = min(shared, self.shared[end - 1])
+                end += 1
+            if shared > depth:
+                segment = self._add(at, end, depth, shared, parent)
+                if end - at > 1:
+                    below.append((at, end, shared, segment))
+            at = end
+        return below
+
+    def _add(self, first: int, last: int, depth: int, until: int, parent: int) -> int:
+        start, self.length = self.length, self.length + until - depth
+        row = np.arange(start, self.length)
+        for sequence in range(first, last):
+            self.places[sequence][depth:until] = row
+        self.ids.append(self.ordered[first].ids[depth:until].astype(np.int64))
+        self.positions.append(np.arange(depth, until))
+        self.segments.append(Segment(start, self.length, parent))
+        return len(self.segments) - 1
+
+    def _targets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where each supervised token is predicted from; equal predictions add their weights."""
+        predictors, targets, weights = [], [], []
+        for sequence, places in zip(self.ordered, self.places, strict=True):
+            supervised = np.flatnonzero(sequence.weights)
+            predictors.append(places[supervised - 1])
+            targets.append(sequence.ids[supervised].astype(np.int64))
+            weights.append(sequence.weights[supervised])
+        pairs = np.stack([np.concatenate(predictors), np.concatenate(targets)])
+        unique, inverse = np.unique(pairs, axis=1, return_inverse=True)
+        total = np.bincount(
+            inverse.reshape(-1), weights=np.concatenate(weights), minlength=unique.shape[1]
+        )
+        return unique[0], unique[1], total.astype(np.float32)

@@ -1,0 +1,290 @@
+"""The tuning loop: one for every model, method and objective.
+
+A step draws its examples by a pure function of (seed, epoch, step), merges them into packs of
+token trees within a token budget, adds up the gradients of the packs' summed losses, each divided
+by the supervised tokens of the whole step, and moves the weights once. So the grouping changes
+memory and speed and nothing else, and a run that is killed and resumed ends with the same weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from transformers import PreTrainedModel
+
+from tutelage.data.example import Source
+from tutelage.errors import UserError
+from tutelage.model.attention import TreeLayout, using
+from tutelage.model.families import Family
+from tutelage.prompt.renderer import Rendered
+from tutelage.prompt.tree import Forest
+from tutelage.rundir import TrainLog
+from tutelage.train.checkpoint import Checkpoints, Progress
+from tutelage.train.machine import peak_memory, seeded
+from tutelage.train.objectives import Objective
+from tutelage.train.optimizer import Optimizer
+from tutelage.train.options import TrainOptions
+from tutelage.train.order import Order
+from tutelage.train.packing import micro_batches
+from tutelage.train.schedule import learning_rate
+from tutelage.train.trackers import Tracker
+
+VALIDATIONS = 8
+"""Validations in a run whose recipe does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingExample:
+    """An example ready to train on: its sequences, and the row they came from."""
+
+    source: Source
+    task: str
+    sequences: tuple[Rendered, ...]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a finished run did.
+
+    Attributes:
+        progress: at the last step.
+        steps: optimizer steps planned.
+        epochs: passes over the examples done.
+        final_loss: training loss of the last step.
+        handed_on: the step whose weights the model now holds.
+        stopped_early: validation stopped getting better.
+        peak_memory_bytes: of the process (CPU) or the device (CUDA).
+    """
+
+    progress: Progress
+    steps: int
+    epochs: float
+    final_loss: float
+    handed_on: int
+    stopped_early: bool
+    peak_memory_bytes: int
+
+
+class Loop:
+    """One tuning run over a prepared model.
+
+    Args:
+        model: loaded with our attention, its method prepared.
+        family: its kind.
+        objective: what is minimised.
+        parameters: the trainable parameters by name.
+        examples: to train on, at least one.
+        validation: to validate on, may be empty.
+        options: the recipe's.
+        peak: the peak learning rate.
+        log: where every step is recorded.
+        checkpoints: where to keep them.
+        trackers: told of every row of the log.
+        fingerprint: of model, data and settings; a checkpoint of another one is refused.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        family: Family,
+        objective: Objective,
+        parameters: dict[str, torch.nn.Parameter],
+        examples: Sequence[TrainingExample],
+        validation: Sequence[TrainingExample],
+        options: TrainOptions,
+        peak: float,
+        log: TrainLog,
+        checkpoints: Checkpoints,
+        trackers: Sequence[Tracker] = (),
+        fingerprint: str = "",
+    ) -> None:
+        self.model = model
+        self.family = family
+        self.objective = objective
+        self.examples = examples
+        self.options = options
+        self.peak = peak
+        self.log = log
+        self.checkpoints = checkpoints
+        self.trackers = trackers
+        self.fingerprint = fingerprint
+        self.order = Order(len(examples), options.batch_size, options.seed)
+        self.steps = self.order.steps(options.epochs, options.max_steps)
+        self.optimizer = Optimizer(parameters, options)
+        self.validation = self._packs([s for example in validation for s in example.sequences])
+        every = math.ceil(self.steps / VALIDATIONS)
+        self.validate_every = (options.validate_every or every) if validation else None
+        self.checkpoint_every = options.checkpoint_every or self.validate_every or every
+
+    def run(self, *, resume: bool) -> Tuned:
+        """Train to the end, from the beginning or from the newest checkpoint.
+
+        Raises:
+            UserError: the loss or gradient is not finite, or the checkpoint is of another run.
+        """
+        progress = self._resume() if resume else Progress(fingerprint=self.fingerprint)
+        self.log.truncate_after(progress.step if resume else -1)
+        loss = math.nan
+        stopped = self._out_of_patience(progress)
+        while progress.step < self.steps and not stopped:
+            progress, loss = self._step(progress)
+            if self._due(progress.step, self.validate_every):
+                progress = self._validate(progress)
+                stopped = self._out_of_patience(progress)
+            is_best = progress.best_step == progress.step
+            if is_best or stopped or self._due(progress.step, self.checkpoint_every):
+                self.checkpoints.save(progress, self.optimizer.state())
+        handed_on = self._hand_on(progress)
+        if math.isnan(loss):  # resumed at the end
+            loss = next((row["loss"] for row in reversed(self.log.rows("step"))), math.nan)
+        return Tuned(
+            progress=progress,
+            steps=self.steps,
+            epochs=self.order.epoch(progress.step),
+            final_loss=loss,
+            handed_on=handed_on,
+            stopped_early=stopped and progress.step < self.steps,
+            peak_memory_bytes=peak_memory(self.model.device),
+        )
+
+    def longest(self) -> list[Forest]:
+        """Packs of the step that will need most memory: the longest examples together."""
+        ordered = sorted(
+            self.examples, key=lambda example: -sum(len(s.ids) for s in example.sequences)
+        )
+        taken = ordered[: self.options.batch_size]
+        return self._packs([s for example in taken for s in example.sequences])
+
+    def loss_sum(self, forest: Forest) -> float:
+        """Summed loss of one pack, forwards and backwards; gradients are dropped again."""
+        self.model.train()
+        with using(TreeLayout(forest.segments, self.model.device)):
+            loss = self.objective.loss_sum(self.family, self.model, forest)
+            loss.backward()  # type: ignore[no-untyped-call]
+        self.model.zero_grad(set_to_none=True)
+        return loss.item()
+
+    def _step(self, progress: Progress) -> tuple[Progress, float]:
+        started = time.perf_counter()
+        step = progress.step
+        chosen = [self.examples[index] for index in self.order.indices(step)]
+        packs = self._packs([s for example in chosen for s in example.sequences])
+        supervised = sum(pack.supervised_tokens for pack in packs)
+        self.model.train()
+        loss = 0.0
+        with seeded(self.options.seed, step, self.model.device):
+            for pack in packs:
+                with using(TreeLayout(pack.segments, self.model.device)):
+                    pack_loss = self.objective.loss_sum(self.family, self.model, pack)
+                    (pack_loss / supervised).backward()
+                loss += pack_loss.item() / supervised
+        if not math.isfinite(loss):
+            raise self._not_finite("loss", step, chosen)
+        rate = learning_rate(step, self.steps, self.peak, self.options)
+        norm = self.optimizer.step(rate)
+        if not math.isfinite(norm):
+            raise self._not_finite("gradient", step, chosen)
+        seconds = time.perf_counter() - started
+        progress = replace(
+            progress,
+            step=step + 1,
+            seconds=progress.seconds + seconds,
+            supervised_tokens=progress.supervised_tokens + round(supervised),
+            tokens=progress.tokens + sum(pack.logical_tokens for pack in packs),
+            computed_tokens=progress.computed_tokens + sum(len(pack) for pack in packs),
+        )
+        self._record(
+            {
+                "event": "step",
+                "step": step + 1,
+                "steps": self.steps,
+                "epoch": self.order.epoch(step + 1),
+                "loss": loss,
+                "learning_rate": rate,
+                "gradient_norm": norm,
+                "supervised_tokens": round(supervised),
+                "tokens": sum(pack.logical_tokens for pack in packs),
+                "computed_tokens": sum(len(pack) for pack in packs),
+                "seconds": seconds,
+                "peak_memory_bytes": peak_memory(self.model.device),
+            }
+        )
+        return progress, loss
+
+    def validation_loss(self) -> float:
+        """Mean loss a supervised token of the validation examples."""
+        self.model.eval()
+        loss = weight = 0.0
+        with torch.no_grad():
+            for pack in self.validation:
+                with using(TreeLayout(pack.segments, self.model.device)):
+                    loss += self.objective.loss_sum(self.family, self.model, pack).item()
+                weight += pack.supervised_tokens
+        return loss / weight
+
+    def _validate(self, progress: Progress) -> Progress:
+        started = time.perf_counter()
+        loss = self.validation_loss()
+        best = progress.best_loss is None or loss < progress.best_loss
+        self._record(
+            {
+                "event": "validation",
+                "step": progress.step,
+                "loss": loss,
+                "supervised_tokens": round(sum(p.supervised_tokens for p in self.validation)),
+                "best": best,
+            }
+        )
+        seconds = progress.seconds + time.perf_counter() - started
+        if best:
+            return replace(
+                progress, best_loss=loss, best_step=progress.step, worse=0, seconds=seconds
+            )
+        return replace(progress, worse=progress.worse + 1, seconds=seconds)
+
+    def _packs(self, sequences: list[Rendered]) -> list[Forest]:
+        return micro_batches(sequences, self.options.micro_batch_tokens) if sequences else []
+
+    def _due(self, step: int, every: int | None) -> bool:
+        return every is not None and (step % every == 0 or step == self.steps)
+
+    def _out_of_patience(self, progress: Progress) -> bool:
+        return self.options.patience is not None and progress.worse >= self.options.patience
+
+    def _resume(self) -> Progress:
+        progress = self.checkpoints.latest()
+        if progress is None:
+            return Progress(fingerprint=self.fingerprint)
+        if progress.fingerprint != self.fingerprint:
+            raise UserError(
+                "the checkpoint was made with other data, another model or other settings",
+                where=str(self.checkpoints.folder),
+                fix="resume with the run's own recipe and data, or train anew into another --out",
+            )
+        self.optimizer.load_state(self.checkpoints.tensors(progress.step))
+        return progress
+
+    def _hand_on(self, progress: Progress) -> int:
+        """Leave the model with the best weights if asked to; the step they are of."""
+        best = progress.best_step
+        if not self.options.keep_best or best is None or best == progress.step:
+            return progress.step
+        self.optimizer.load_weights(self.checkpoints.tensors(best))
+        return best
+
+    def _record(self, row: dict[str, object]) -> None:
+        self.log.append(row)
+        for tracker in self.trackers:
+            tracker.record(row)
+
+    def _not_finite(self, what: str, step: int, chosen: Sequence[TrainingExample]) -> UserError:
+        rows = ", ".join(f"{example.source.file} row {example.source.row}" for example in chosen)
+        return UserError(
+            f"the {what} is not finite at step {step + 1}",
+            where=f"training on {rows}",
+            fix="look at these rows; lower train.learning_rate, or set model.precision: float32",
+        )

@@ -1,0 +1,60 @@
+"""The progress line: loss, supervised tokens a second, time left, peak memory."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from tutelage.train.trackers import trackers
+
+LINES = 20
+"""Lines a run prints where the output is a file rather than a terminal."""
+
+
+class Console:
+    """Rewrites one line on a terminal; elsewhere prints about twenty."""
+
+    def __init__(self, name: str, folder: Path, recipe: dict[str, Any]) -> None:
+        self._stream: TextIO = sys.stderr
+        self._recent: deque[tuple[int, float]] = deque(maxlen=20)
+        self._validation = ""
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """Show the row."""
+        if row["event"] == "validation":
+            self._validation = f"  validation {row['loss']:.4f}{' (best)' if row['best'] else ''}"
+            return
+        self._recent.append((row["supervised_tokens"], row["seconds"]))
+        tokens, seconds = map(sum, zip(*self._recent, strict=True))
+        step, steps = row["step"], row["steps"]
+        left = seconds / len(self._recent) * (steps - step)
+        line = (
+            f"step {step}/{steps}  loss {row['loss']:.4f}{self._validation}  "
+            f"{tokens / seconds:.0f} supervised tokens/s  {duration(left)} left  "
+            f"{row['peak_memory_bytes'] / 2**30:.1f} GiB"
+        )
+        if self._stream.isatty():
+            self._stream.write(f"\r\x1b[K{line}")
+        elif step == steps or step % max(1, steps // LINES) == 0:
+            self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the last line standing."""
+        if self._stream.isatty() and self._recent:
+            self._stream.write("\n")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `42 s`, `3 min 20 s` or `2 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+trackers.register("console")(Console)

@@ -1,0 +1,28 @@
+"""The seam between the loop and whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Tracker(Protocol):
+    """Is told of every row of the log."""
+
+    def record(self, row: Mapping[str, Any]) -> None:
+        """Take note of a step or a validation (`event`, `step`, numbers)."""
+        ...
+
+    def close(self) -> None:
+        """The run has ended."""
+        ...
+
+
+def numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """The row's numbers, named `train/loss` or `validation/loss` and so on."""
+    prefix = "train" if row["event"] == "step" else "validation"
+    return {
+        f"{prefix}/{key}": float(value)
+        for key, value in row.items()
+        if key not in ("event", "step", "steps") and isinstance(value, int | float)
+    }
