@@ -28,6 +28,7 @@ def test_visible_leaves_nothing_that_hides_or_reorders(data: str) -> None:
         ("a\u202eb", "a⟨RLO⟩b"),
         ("\x00\x1b\x7f", "␀␛␡"),
         ("\U000e0068", "⟨U+E0068⟩"),
+        ("e" + "\u0301" * 60 + "!", "e" + "\u0301" * 6 + "⟨…⟩!"),
         ("one\r\ntwo\tthree", "one\ntwo\tthree"),
         ("שלום, 👩‍💻 e\u0301", "שלום, 👩‍💻 e\u0301"),
     ],

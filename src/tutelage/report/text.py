@@ -34,9 +34,18 @@ _BIDI_NAMES = {
 }  # fmt: skip
 
 
+# No script stacks more than a few marks on a letter; a pile of them covers the lines around it.
+_MARK = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_MARKS = re.compile(f"({_MARK}{{6}}){_MARK}+")
+
+
 def visible(text: str) -> str:
-    """`text` with every character that hides or reorders spelled out, such as `⟨RLO⟩`."""
-    return _HIDDEN.sub(_spelled, text.replace("\r\n", "\n"))
+    """`text` with every character that hides or reorders spelled out, such as `⟨RLO⟩`.
+
+    Piles of combining marks are cut after the sixth.
+    """
+    text = _HIDDEN.sub(_spelled, text.replace("\r\n", "\n"))
+    return _MARKS.sub(r"\1⟨…⟩", text)
 
 
 def _spelled(match: re.Match[str]) -> str:
