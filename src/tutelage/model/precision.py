@@ -40,7 +40,7 @@ def choose(device: str, precision: Literal["auto", "float32", "bfloat16"]) -> Ch
         precision: `auto`, `float32` or `bfloat16`.
 
     Raises:
-        UserError: the device is not one of these, or this machine does not have it.
+        UserError: this machine does not have the device.
     """
     chosen = _device(device)
     if precision != "auto":
@@ -60,17 +60,14 @@ def choose(device: str, precision: Literal["auto", "float32", "bfloat16"]) -> Ch
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if name != "cpu" and (kind != "cuda" or (index and not index.isdigit())):
-        what = f"found '{name}', expected auto, cpu, cuda or cuda:N"
-        raise UserError(what, where="model.device")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"there is no device {name}; PyTorch sees {torch.cuda.device_count()} CUDA devices",
             where="model.device",
             fix="use device: auto, or install a driver and a PyTorch built for CUDA",
         )
-    return torch.device(name)
+    return device
 
 
 def _cpu_flags() -> frozenset[str]:

@@ -22,14 +22,14 @@ from transformers.pytorch_utils import Conv1D
 from tutelage.model.options import LoraOptions
 
 
-def plain_low_rank_linear(
+def plain_low_rank_linear(  # noqa: PLR0917
     x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
 ) -> Tensor:
     """The definition, in plain operations; see `low_rank_linear`."""
     return F.linear(x, weight, bias) + scale * F.linear(F.linear(x, down), up)
 
 
-def low_rank_linear(
+def low_rank_linear(  # noqa: PLR0917
     x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
 ) -> Tensor:
     """`plain_low_rank_linear` without its temporaries; weight and bias get no gradient.
@@ -51,7 +51,7 @@ def low_rank_linear(
 
 class _LowRankLinear(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917
         ctx: Any,
         x: Tensor,
         weight: Tensor,
