@@ -137,7 +137,10 @@ def _message(row: Row, item: Any, field: str, names: dict[str, str]) -> Message:
     if not isinstance(speaker, str) or speaker not in (ROLES.keys() | CALL_ROLES):
         raise wrong(f"{field}.{role_key}", speaker, f"one of {', '.join([*ROLES, *CALL_ROLES])}")
     if speaker in CALL_ROLES:
-        return Message("assistant", "", _calls(content, at, names))
+        called = _calls(content, at, names)
+        if not called:
+            raise wrong(at, content, "a call with name and arguments")
+        return Message("assistant", "", called)
     role = ROLES[speaker]
     calls: tuple[dict[str, Any], ...] = ()
     if role == "assistant":

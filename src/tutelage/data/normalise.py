@@ -29,8 +29,9 @@ def normalised(text: str) -> str:
 
 def prompt_key(example: Example) -> bytes:
     """16 bytes, equal for two examples exactly if their normalised prompts are."""
-    turns = (f"{message.role}\0{normalised(message.content)}" for message in example.prompt)
-    return hashlib.blake2b("\0".join(turns).encode(), digest_size=16).digest()
+    # A line break separates, because normalised text has none.
+    turns = (f"{message.role}\n{normalised(message.content)}" for message in example.prompt)
+    return hashlib.blake2b("\n".join(turns).encode(), digest_size=16).digest()
 
 
 def rank(seed: int, key: bytes) -> bytes:

@@ -146,15 +146,27 @@ def _without(items: Iterable[_Item], keys: set[bytes], ledger: Ledger) -> list[_
 def _draw_tasks(
     parts: dict[str, list[_Item]], drawn: Mapping[str, float | int], seed: int
 ) -> set[str]:
-    """Move whole tasks from training; returns those that are now tested."""
+    """Move whole tasks from training; returns those drawn for the test.
+
+    A task that is tested leaves the validation examples too, if there are some of its own.
+    """
     tasks = {item.example.task for item in parts["train"]}
     left = sorted(tasks, key=lambda task: rank(seed, task.encode()))
+    tested: set[str] = set()
     for name, setting in drawn.items():
         number = _number(setting, len(tasks), len(left), name, "tasks")
         chosen, left = set(left[:number]), left[number:]
-        parts[name] += [item for item in parts["train"] if item.example.task in chosen]
-        parts["train"] = [item for item in parts["train"] if item.example.task not in chosen]
-    return tasks & {item.example.task for item in parts["test"]}
+        _move(parts, "train", name, chosen)
+        if name == "test":
+            _move(parts, "validation", name, chosen)
+            tested = chosen
+    return tested
+
+
+def _move(parts: dict[str, list[_Item]], start: str, end: str, tasks: set[str]) -> None:
+    """Move the items of some tasks from one split to another."""
+    parts[end] += [item for item in parts[start] if item.example.task in tasks]
+    parts[start] = [item for item in parts[start] if item.example.task not in tasks]
 
 
 def _draw_rows(parts: dict[str, list[_Item]], drawn: Mapping[str, float | int], seed: int) -> None:
@@ -171,13 +183,13 @@ def _number(setting: float | int, total: int, left: int, name: str, unit: str) -
     """How many to set aside: the number, or the share of `total`, at least one.
 
     Raises:
-        UserError: it is more than is left.
+        UserError: the number is more than is left.
     """
-    share = isinstance(setting, float)
-    number = max(1, round(setting * total)) if share and setting else int(setting)
-    if number > left:
-        raise UserError(f"{number} {unit} are to be set aside, of {left}", where=f"data.{name}")
-    return number
+    if isinstance(setting, float):
+        return min(left, max(1, round(setting * total))) if setting else 0
+    if setting > left:
+        raise UserError(f"{setting} {unit} are to be set aside, of {left}", where=f"data.{name}")
+    return setting
 
 
 def _stratified(items: Sequence[_Item], number: int, seed: int) -> set[bytes]:
