@@ -1,0 +1,66 @@
+"""`tutelage score`: metrics of the predictions in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(help='JSON Lines of {"prediction": …, "references": [ … ]}.'),
+    ],
+    metric: Annotated[
+        list[str], typer.Option("--metric", "-m", help="A metric; repeat for several.")
+    ],
+    items: Annotated[
+        Path | None, typer.Option("--items", help="Write the values of each row to this file.")
+    ] = None,
+    confidence: Annotated[
+        float, typer.Option(help="Level of the intervals.", min=0.5, max=0.9999)
+    ] = 0.95,
+    resamples: Annotated[
+        int, typer.Option(help="Bootstrap resamples behind the intervals.", min=100)
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the resamples.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score predictions against references, with a bootstrap interval for every metric."""
+    # The metrics bring numpy and sacrebleu, which `tutelage --help` must not wait for.
+    import orjson
+    from rich.console import Console
+
+    from tutelage.pipeline.score import score as score_file
+
+    result = score_file(
+        file, metric, items_out=items, confidence=confidence, resamples=resamples, seed=seed
+    )
+    if as_json:
+        typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+    else:
+        Console().print(_table(result, f"{file.name}, {result['n']:,} rows", confidence))
+
+
+def _table(result: dict[str, Any], title: str, confidence: float) -> Table:
+    from rich.table import Table
+
+    from tutelage.metrics import METRICS
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column(f"{100 * confidence:g} % interval", justify="right")
+    table.add_column("signature", overflow="fold", style="dim")
+    for name, found in result["metrics"].items():
+        digits = 1 if METRICS.get(name).scale == 100 else 3
+        value, low, high = (
+            f"{number:.{digits}f}" for number in (found["value"], *found["interval"])
+        )
+        table.add_row(name, value, f"{low} to {high}", found["signature"])
+    return table
