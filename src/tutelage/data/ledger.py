@@ -3,20 +3,23 @@
 A row is registered once, when it is read, and from then on has exactly one fate. Later stages
 only ever make it worse and add their reason. The ledger is columns of machine integers and a
 sparse log of marks, so that a million rows cost some 30 bytes each and a kept row costs nothing
-more (tests/data/test_ledger.py measures it).
+more (tests/data/test_data_load.py measures it). polars is imported where a table is made: a
+recipe is read through this package too, and must not wait for it.
 """
 
 from __future__ import annotations
 
 from array import array
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from tutelage.data.example import Source
 from tutelage.data.fates import REASONS, Fate, Reason
 from tutelage.errors import UserError
 from tutelage.rundir import replacing
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SHOWN = 5
 """Lost rows named in an error."""
@@ -167,6 +170,8 @@ class Ledger:
 
     def table(self) -> pl.DataFrame:
         """One line a row read: file, row, task, split, fate, reasons and details (lists)."""
+        import polars as pl
+
         rows = pl.DataFrame(
             {
                 "file": pl.Series(self._file, dtype=pl.Int32),
@@ -213,6 +218,8 @@ class Ledger:
         Raises:
             UserError: the file is not a ledger.
         """
+        import polars as pl
+
         try:
             table = pl.read_parquet(path)
             ledger = cls()
@@ -256,6 +263,8 @@ class Ledger:
 
 def _names(column: str, names: list[str]) -> pl.Expr:
     """Numbers of a column turned back into their names."""
+    import polars as pl
+
     return pl.col(column).replace_strict(
         list(range(len(names))), names, return_dtype=pl.String, default=None
     )

@@ -15,8 +15,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import polars as pl
-
 from tutelage.data.fates import Reason
 from tutelage.data.rows import MAX_ROW_BYTES, BadRow
 from tutelage.data.sources.records import File, Record
@@ -68,6 +66,8 @@ def tsv_records(file: File) -> Iterator[Record]:
 
 def parquet_records(file: File) -> Iterator[Record]:
     """Records of a Parquet file."""
+    import polars as pl
+
     try:
         table = pl.scan_parquet(_parquet_source(file), glob=False, hive_partitioning=False)
         rows = table.select(pl.len()).collect().item()
