@@ -51,7 +51,7 @@ def settings(tokenizer, method: str, form: str, base: Path) -> dict:
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "qwen3", "gemma3_text"])
 @pytest.mark.parametrize("way", ["lora merged", "lora adapter", "full merged"])
-def test_exports_are_proven(  # noqa: PLR0917
+def test_exports_are_proven(
     tuned, tiny_folder, tiny_tokenizer, kind: str, way: str, tmp_path: Path
 ) -> None:
     method, form = way.split()

@@ -5,7 +5,13 @@
 Written as plain operations, autograd makes three temporaries the size of y for the update (its
 product, the scaled product, the sum) and as many again backwards. `_LowRankLinear` adds the
 update into y, and its gradient into that of x, with the multiply-and-add of the matrix product
-itself. It keeps x, which A's gradient needs anyway, and the narrow x A^T. MEASURED
+itself. It keeps x, which A's gradient needs anyway, and the narrow x A^T. Forward and backward for 2,048
+tokens, 576 -> 1536, rank 16, median of 22 on a Sapphire Rapids Xeon, in ms:
+
+                             plain    fast    no update
+    float32, 1 thread         62.9    52.6         43.1
+    float32, 2 threads        30.9    26.3         21.2
+    bfloat16 (AMX), 1 thread  26.1     9.9          6.1
 """
 
 from __future__ import annotations
@@ -22,14 +28,14 @@ from transformers.pytorch_utils import Conv1D
 from tutelage.model.options import LoraOptions
 
 
-def plain_low_rank_linear(  # noqa: PLR0917
+def plain_low_rank_linear(
     x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
 ) -> Tensor:
     """The definition, in plain operations; see `low_rank_linear`."""
     return F.linear(x, weight, bias) + scale * F.linear(F.linear(x, down), up)
 
 
-def low_rank_linear(  # noqa: PLR0917
+def low_rank_linear(
     x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
 ) -> Tensor:
     """`plain_low_rank_linear` without its temporaries; weight and bias get no gradient.
@@ -51,7 +57,7 @@ def low_rank_linear(  # noqa: PLR0917
 
 class _LowRankLinear(torch.autograd.Function):
     @staticmethod
-    def forward(  # noqa: PLR0917
+    def forward(
         ctx: Any,
         x: Tensor,
         weight: Tensor,
