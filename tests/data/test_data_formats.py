@@ -311,6 +311,13 @@ def test_unknown_rows_list_keys_and_formats(tmp_path: Path) -> None:
     assert "columns" in message
 
 
+def test_hostile_keys_are_shown_harmlessly(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        detected(tmp_path, {"\x1b[2Jgone": 1, "k" * 9999: 2})
+    assert "'\\x1b[2Jgone'" in str(caught.value)
+    assert "k" * 61 not in str(caught.value)
+
+
 def test_ambiguous_rows_are_an_error_and_a_name_decides(tmp_path: Path) -> None:
     row = {"question": "a", "answer": "b", "prompt": "c", "completion": "d"}
     with pytest.raises(UserError, match="could be prompt_completion or question_answer"):

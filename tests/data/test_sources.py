@@ -337,6 +337,23 @@ def test_the_hub_needs_its_extra(tmp_path: Path) -> None:
         read(tmp_path, "hub:owner/name")
 
 
+def test_the_hub_is_read_through_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    pytest.importorskip("datasets", reason="the extra `hub` is not installed")
+    monkeypatch.chdir(tmp_path)  # `datasets` takes a folder of that name for the hub's dataset
+    (tmp_path / "owner" / "name").mkdir(parents=True)
+    (tmp_path / "owner" / "name" / "train.jsonl").write_bytes(JSONL)
+    for path in ("hub:owner/name", "hub:owner/name/default"):
+        splits = read(tmp_path, path, split="train")
+        assert texts(splits) == expected(ROWS)
+        assert (splits.train[0].task, splits.train[0].source.file) == ("name", f"{path}#train")
+    with pytest.raises(UserError, match="split nope: cannot be loaded"):
+        read(tmp_path, "hub:owner/name", split="nope")
+
+
 def test_every_row_read_is_in_the_ledger_once(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"\n".join([GOOD, b"x", b"", GOOD]))
     seeds = [[{"input": "", "output": "o"}] * 2, []]

@@ -14,6 +14,7 @@ from typing import Any
 
 from tutelage.data.format import FORMATS, Format
 from tutelage.data.options import SourceOptions
+from tutelage.data.rows import listed
 from tutelage.errors import UserError, unknown_name
 
 SHOWN_KEYS = 20
@@ -95,7 +96,7 @@ def _detected(sample: Sequence[Mapping[str, Any]], label: str) -> Format:
 def _keys(sample: Sequence[Mapping[str, Any]]) -> str:
     """The keys of the rows, for messages."""
     keys = list(dict.fromkeys(key for values in sample for key in values))
-    return ", ".join(keys[:SHOWN_KEYS]) + (", …" if len(keys) > SHOWN_KEYS else "")
+    return listed(keys[:SHOWN_KEYS]) + (", …" if len(keys) > SHOWN_KEYS else "")
 
 
 def _needs(formats: Sequence[Format]) -> str:

@@ -133,7 +133,8 @@ class _Reader:
         draft = pending.shape.read(row, options)
         _check_size(draft)
         task = options.task or draft.task or _row_task(row) or pending.task
-        self.ledger.assign(pending.source, task=task)
+        if task != pending.task:
+            self.ledger.assign(pending.source, task=task)
         for reason, detail in row.changes:
             self.ledger.mark(pending.source, Fate.CHANGED, reason, detail)
         return Example(
@@ -152,7 +153,7 @@ def _rows(origin: Origin, options: SourceOptions, label: str, task: str) -> Iter
     stream = origin.records()
     head = list(islice(stream, SAMPLE))
     head = _opened_wrapper(head, options)
-    shape = choose(_readable(head, origin), options, origin.label)
+    shape = choose(_readable(head[:SAMPLE], origin), options, origin.label)
     extra = 0
     for number, values in chain(head, stream):
         parts = _unfolded(values, shape)

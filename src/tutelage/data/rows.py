@@ -9,7 +9,7 @@ stripped or normalised here, because what a model is trained on must be what its
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tutelage.data.fates import Reason
@@ -53,15 +53,23 @@ def shown(value: Any) -> str:
         case bool() | int() | float():
             return str(value)
         case str():
-            cut = value if len(value) <= SHOWN_CHARACTERS else value[:SHOWN_CHARACTERS] + "…"
-            return repr(cut)
+            return repr(_cut(value))
         case list() | tuple():
             return f"a list of {len(value)}"
         case Mapping():
-            keys = ", ".join(str(key) for key in list(value)[:4])
-            return f"an object ({keys})" if keys else "an empty object"
+            return f"an object ({listed(list(value)[:4])})" if value else "an empty object"
         case _:
             return f"a {type(value).__name__}"
+
+
+def listed(keys: Iterable[str]) -> str:
+    """Keys of a row for a message; a file may hold any, control characters among them."""
+    cut = (_cut(key) for key in keys)
+    return ", ".join(key if key.isprintable() else repr(key) for key in cut)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
 
 
 def absent(value: object) -> bool:
