@@ -5,13 +5,20 @@ Everything works on `Measurement`s, so that corpus-level metrics are resampled l
 
 from tutelage.statistics.correction import holm
 from tutelage.statistics.paired import Comparison, PairedDraws, average, compare, paired_draws
-from tutelage.statistics.resampling import Interval, Measurement, bootstrap, percentile_interval
+from tutelage.statistics.resampling import (
+    Interval,
+    Measurement,
+    Seed,
+    bootstrap,
+    percentile_interval,
+)
 
 __all__ = [
     "Comparison",
     "Interval",
     "Measurement",
     "PairedDraws",
+    "Seed",
     "average",
     "bootstrap",
     "compare",

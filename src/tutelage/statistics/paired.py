@@ -83,6 +83,16 @@ class PairedDraws:
             p_value=self.p_value,
         )
 
+    def rescaled(self, factor: float, offset: float) -> PairedDraws:
+        """The same metric in another unit: every value times `factor` plus `offset`."""
+        return PairedDraws(
+            base=self.base * factor + offset,
+            tuned=self.tuned * factor + offset,
+            base_draws=self.base_draws * factor + offset,
+            tuned_draws=self.tuned_draws * factor + offset,
+            null_differences=self.null_differences * factor,
+        )
+
     @property
     def p_value(self) -> float:
         """Share of random swaps that make a difference at least as large, itself included."""

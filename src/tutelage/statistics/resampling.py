@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Seed = int | Sequence[int]
+Interval = tuple[float, float]
+"""The low and the high end of a confidence interval."""
 
 BLOCK_WEIGHTS = 1 << 21
 """Weights multiplied at a time, 16 MiB: a threaded product of few rows can stall for seconds where
@@ -30,13 +31,6 @@ other processes hold the cores."""
 
 DRAW_WEIGHTS = 1 << 16
 """Weights drawn at a time: counting stays in the processor's cache."""
-
-
-class Interval(NamedTuple):
-    """The ends of a confidence interval."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +76,7 @@ def percentile_interval(draws: Floats, confidence: float) -> Interval:
     """The middle share `confidence` of (resamples,) bootstrap draws."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return float(low), float(high)
 
 
 def stack(measurements: Sequence[Measurement]) -> tuple[Floats, list[slice]]:

@@ -1,0 +1,58 @@
+"""A row of the comparison: one metric of one task for both models, in the shape of metrics.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tutelage.statistics import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One metric of one task, or of all tasks on one side (`overall`), for both models.
+
+    Attributes:
+        task: the task, or `OVERALL`.
+        held_out: whether the task was kept from training.
+        metric: the metric's name, or `primary` for the mean of the tasks' primary ones.
+        primary: whether it is a task's primary metric, or the mean of those.
+        items: how many items it was measured on.
+        scale: value of a perfect score.
+        higher_is_better: the metric's direction.
+        base: value of the base model.
+        base_interval: its bootstrap interval.
+        tuned: value of the tuned model.
+        tuned_interval: its bootstrap interval.
+        difference: tuned minus base.
+        interval: its paired bootstrap interval.
+        p_value: of the difference, two-sided.
+        p_corrected: the same after Holm's correction over its family.
+        significant: whether that is below one minus the confidence.
+        signature: how the value was computed.
+        details: what the metric adds, for `base` and for `tuned`.
+    """
+
+    task: str
+    held_out: bool
+    metric: str
+    primary: bool
+    items: int
+    scale: int
+    higher_is_better: bool
+    base: float
+    base_interval: Interval
+    tuned: float
+    tuned_interval: Interval
+    difference: float
+    interval: Interval
+    p_value: float
+    p_corrected: float
+    significant: bool
+    signature: str
+    details: dict[str, Any]
+
+    @property
+    def improved(self) -> bool:
+        """Whether tuned is better than base, in the metric's direction."""
+        return self.difference != 0 and (self.difference > 0) == self.higher_is_better

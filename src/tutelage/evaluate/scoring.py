@@ -1,0 +1,195 @@
+"""Score answers item by item, task by task.
+
+A task has metrics of its own or the common ones, the first of them primary. Corpus-level metrics
+need the answers of a task together, and the overall value of such a metric is not a mean of the
+tasks', so items are scored in groups: each task, and all tasks on either side of the hold-out for
+the metrics that they share.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tutelage.errors import UserError, unknown_name
+from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
+from tutelage.metrics import METRICS, Scores
+from tutelage.metrics.entities import check_tags
+
+OVERALL = "overall"
+"""What the rows over all tasks are called in place of a task."""
+
+
+class Group(NamedTuple):
+    """Items that are scored together: a task, or `OVERALL` for all on that side."""
+
+    task: str
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What one answer is scored against.
+
+    Attributes:
+        task: the task it belongs to.
+        held_out: whether the task was kept from training.
+        references: acceptable answers.
+    """
+
+    task: str
+    held_out: bool
+    references: tuple[str, ...]
+
+    @property
+    def group(self) -> Group:
+        """The group of its task."""
+        return Group(self.task, self.held_out)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScores:
+    """Scores of one model's answers.
+
+    Attributes:
+        groups: for each group its metrics, the primary one first, with their scores.
+        per_item: for each metric, the score of every item in order; None where the item's task
+            does not use the metric.
+    """
+
+    groups: dict[Group, dict[str, Scores]]
+    per_item: dict[str, list[float | None]]
+
+
+def metrics_of(options: EvaluateOptions, task: str) -> list[str]:
+    """Names of a task's metrics, the primary one first."""
+    return options.tasks.get(task, TaskEvaluation()).metrics or options.metrics
+
+
+def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
+    """Find the mistakes in the settings that would otherwise show only once answers are there.
+
+    Args:
+        options: the settings.
+        tasks: names of all tasks in the data.
+
+    Raises:
+        UserError: an unknown metric or task, with the recipe's key and the nearest names.
+    """
+    known = set(tasks)
+    if OVERALL in known:
+        raise UserError(
+            f"a task is called '{OVERALL}', which is the name of the rows over all tasks",
+            fix="give the task another name",
+        )
+    lists = {"evaluate.metrics": options.metrics}
+    for task, evaluation in options.tasks.items():
+        if task not in known:
+            raise unknown_name("task", task, known, where="evaluate.tasks")
+        lists[f"evaluate.tasks.{task}.metrics"] = evaluation.metrics or []
+    for place, names in lists.items():
+        for name in names:
+            METRICS.get(name, where=place)
+
+
+def check_references(options: EvaluateOptions, items: Sequence[Item]) -> None:
+    """Find items that no answer could be scored against.
+
+    Raises:
+        UserError: an item without a reference, or with tags that are not IOB2 where its task's
+            metric compares tags.
+    """
+    for number, item in enumerate(items):
+        where = f"item {number} of task '{item.task}'"
+        if not item.references:
+            raise UserError(
+                "the item has no reference to score answers against",
+                where=where,
+                fix="give the row a response or references, or leave it out of the evaluation",
+            )
+        if any(METRICS.get(name).answers == "tags" for name in metrics_of(options, item.task)):
+            for reference in item.references:
+                if problem := check_tags(reference.split()):
+                    fix = "the task's metric compares IOB2 tags with spaces between"
+                    raise UserError(f"the reference is not IOB2: {problem}", where=where, fix=fix)
+
+
+def score_answers(
+    items: Sequence[Item], answers: Sequence[str], options: EvaluateOptions
+) -> AnswerScores:
+    """Score one model's answers.
+
+    Args:
+        items: what was asked, in order.
+        answers: what the model said, one for each item.
+        options: metrics and extraction by task.
+    """
+    extracted = [
+        _extracted(options, item, answer) for item, answer in zip(items, answers, strict=True)
+    ]
+    groups: dict[Group, dict[str, Scores]] = {}
+    per_item: dict[str, list[float | None]] = {}
+    for group, (names, members) in grouped(items, options).items():
+        predictions = [extracted[index][0] for index in members]
+        references = [extracted[index][1] for index in members]
+        groups[group] = {name: METRICS.get(name).score(predictions, references) for name in names}
+        if group.task == OVERALL:
+            continue
+        for name, scores in groups[group].items():
+            column = per_item.setdefault(name, [None] * len(items))
+            for index, value in zip(members, scores.per_item.tolist(), strict=True):
+                column[index] = value
+    return AnswerScores(groups, per_item)
+
+
+def grouped(
+    items: Sequence[Item], options: EvaluateOptions
+) -> dict[Group, tuple[list[str], list[int]]]:
+    """The metrics and the item numbers of every group.
+
+    The overall group of a side has the metrics that all of its tasks share, and is left out where
+    there are none, or only one task.
+    """
+    members: dict[Group, list[int]] = {}
+    for index, item in enumerate(items):
+        members.setdefault(item.group, []).append(index)
+    groups = {group: (metrics_of(options, group.task), found) for group, found in members.items()}
+    for held_out in (False, True):
+        side = [
+            names_and_items
+            for group, names_and_items in groups.items()
+            if group.held_out is held_out
+        ]
+        if len(side) > 1:
+            shared = [name for name in side[0][0] if all(name in names for names, _ in side)]
+            everything = sorted(index for _, found in side for index in found)
+            if shared:
+                groups[Group(OVERALL, held_out)] = (shared, everything)
+    return groups
+
+
+def extract(pattern: re.Pattern[str], text: str) -> str | None:
+    """The last match in a text, its first group if the pattern has one; None without a match."""
+    matches = list(pattern.finditer(text))
+    if not matches:
+        return None
+    return matches[-1][1] or "" if pattern.groups else matches[-1][0]
+
+
+def _extracted(options: EvaluateOptions, item: Item, answer: str) -> tuple[str, list[str]]:
+    """Answer and references as they are compared.
+
+    An answer without a match is empty. A reference without one is taken whole: it is then the bare
+    answer already, and as empty it would make every answer without a match right.
+    """
+    expression = options.tasks.get(item.task, TaskEvaluation()).extract
+    if expression is None:
+        return answer, list(item.references)
+    pattern = re.compile(expression)
+    found = [extract(pattern, reference) for reference in item.references]
+    references = [
+        whole if part is None else part for whole, part in zip(item.references, found, strict=True)
+    ]
+    return extract(pattern, answer) or "", references
