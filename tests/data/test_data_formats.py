@@ -196,6 +196,17 @@ def test_a_preference_pair_in_every_spelling_is_the_same_example() -> None:
         assert read.negatives == (no,), values
 
 
+def test_a_system_message_goes_before_a_pair_however_it_is_written() -> None:
+    spellings: list[dict[str, Any]] = [
+        {"prompt": "a", "chosen": "b", "rejected": "c"},
+        {"chosen": [turn(U, "a"), turn(A, "b")], "rejected": [turn(U, "a"), turn(A, "c")]},
+    ]
+    for values in spellings:
+        read = draft("preference", {"system": "s", **values})
+        assert [message.content for message in read.messages] == ["s", "a", "b"]
+        assert read.negatives == ("c",)
+
+
 def test_pairs_that_cannot_be_compared_are_defects() -> None:
     assert defect("preference", {"prompt": "a", "chosen": "b", "rejected": "b"}).field == "rejected"
     parted = {

@@ -27,9 +27,7 @@ def read(row: Row, options: SourceOptions) -> Draft:
     """Read one row; `system` and `tools` may be missing."""
     before = [*system_turn(row), *_prompt(row)]
     chosen = conversation(row, _after(before, _turns(row, "chosen", "assistant")), "chosen")
-    negatives = tuple(
-        _negative(row, _after(before, rejected), chosen) for rejected in _rejected(row)
-    )
+    negatives = tuple(_negative(_after(before, rejected), chosen) for rejected in _rejected(row))
     return Draft(chosen, negatives=negatives, tools=tools(row))
 
 
@@ -75,11 +73,13 @@ def _transcript(row: Row, text: str, field: str) -> list[Message]:
 
 def _after(before: list[Message], answer: list[Message]) -> list[Message]:
     """The whole conversation; `answer` may be it already."""
-    whole = any(message.role == "user" for message in answer)
-    return answer if whole else before + answer
+    if not any(message.role == "user" for message in answer):
+        return before + answer
+    system = [] if answer[0].role == "system" else before[:1]
+    return [message for message in system if message.role == "system"] + answer
 
 
-def _negative(row: Row, rejected: list[Message], chosen: tuple[Message, ...]) -> str:
+def _negative(rejected: list[Message], chosen: tuple[Message, ...]) -> str:
     """The rejected response, which must answer what the chosen one answers, and differ."""
     if not rejected or rejected[-1].role != "assistant" or rejected[-1].tool_calls:
         found = "no assistant turn" if not rejected else f"a last turn of {rejected[-1].role}"
