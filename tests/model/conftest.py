@@ -45,6 +45,19 @@ KINDS = {
     "mixtral": {"num_local_experts": 4},
     "phi": {},
     "gpt_oss": {"num_local_experts": 4, "tie_word_embeddings": False},
+    "gemma3": {  # an image encoder beside the decoder
+        "text_config": {**SHAPE, "sliding_window": 8, "query_pre_attn_scalar": 8},
+        "vision_config": {
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+        "mm_tokens_per_image": 4,
+        "image_token_index": 5,
+    },
     "bloom": {"n_head": 4, "n_layer": 2},
 }
 TEMPLATE = (

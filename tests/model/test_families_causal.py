@@ -8,7 +8,18 @@ import torch
 from tutelage.errors import UserError
 from tutelage.model.families import families
 
-KNOWN = ["llama", "gpt2", "qwen3", "gemma2", "gemma3_text", "cohere", "granite", "mixtral", "phi"]
+KNOWN = [
+    "llama",
+    "gpt2",
+    "qwen3",
+    "gemma2",
+    "gemma3_text",
+    "gemma3",
+    "cohere",
+    "granite",
+    "mixtral",
+    "phi",
+]
 
 
 @pytest.mark.parametrize("kind", KNOWN)

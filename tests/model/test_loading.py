@@ -72,8 +72,8 @@ def test_names_that_mean_no_model(
         load(options(folder / "config.json"))
 
 
-def adapter_only(folder: Path) -> None:
-    (folder / "config.json").rename(folder / "adapter_config.json")
+def adapter(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "someone/else"}')
 
 
 def no_config(folder: Path) -> None:
@@ -136,7 +136,7 @@ def no_tokenizer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (adapter_only, "holds an adapter.*\n.*merge it first"),
+        (adapter, "holds an adapter.*\n.*merge it"),
         (no_config, "no config.json"),
         (broken_config, "cannot be read"),
         (own_code, "code of its own"),

@@ -203,6 +203,13 @@ def test_wrong_targets(plain, target: str, message: str) -> None:
         methods.get("lora").prepare(plain(), options(target_modules=["k_proj", target]), seed=0)
 
 
+def test_an_image_encoder_is_left_alone(plain) -> None:
+    lora, model = methods.get("lora"), plain("gemma3")
+    lora.prepare(model, options(), seed=0)
+    names = lora.trainable_parameters(model)
+    assert names and all("language_model" in name for name in names)
+
+
 def test_experts_stay_frozen_and_the_user_is_told(plain) -> None:
     (note,) = methods.get("lora").prepare(plain("mixtral"), options(), seed=0)
     assert "stacks of experts" in note

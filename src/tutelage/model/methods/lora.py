@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from tutelage.errors import UserError, nearest
-from tutelage.model.families.family import output_head
+from tutelage.model.families.family import decoder, output_head
 from tutelage.model.methods import methods, peft_files
 from tutelage.model.methods.low_rank import LowRankLinear
 from tutelage.model.options import LoraOptions, ModelOptions
@@ -110,7 +110,8 @@ def find_targets(model: PreTrainedModel, options: LoraOptions) -> list[str]:
     """
     linear = linear_layers(model)
     if options.target_modules == "all-linear":
-        return list(linear)
+        text = set(decoder(model).modules())  # an image encoder would get no gradient
+        return [name for name, module in linear.items() if module in text]
     for target in options.target_modules:
         if not any(_means(target, name) for name in linear):
             raise _no_such_target(model, linear, target)
