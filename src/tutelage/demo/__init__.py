@@ -9,3 +9,17 @@ Everything here was written for Tutelage, sentence by sentence, by the AI sessio
 and taken from no other dataset. People, companies and places in it are invented or ordinary; none
 is meant as a real private person. Licence: Apache-2.0, as the rest of the project.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+
+
+@contextmanager
+def recipe_path() -> Iterator[Path]:
+    """The demo's recipe as a file, its data beside it."""
+    with as_file(files("tutelage.demo")) as folder:
+        yield folder / "recipe.yaml"

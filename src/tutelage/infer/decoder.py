@@ -72,7 +72,7 @@ class Decoder:
         """Continue every prompt; answers in the order of the requests."""
         if not requests:
             return []
-        self.model.eval()
+        self.model.train(False)
         sampler = Sampler(self.options)
         waiting = sorted(range(len(requests)), key=lambda at: len(requests[at].ids))
         slots = min(self.options.batch_size, len(requests))

@@ -30,7 +30,7 @@ def log_likelihoods(
     Returns:
         For each sequence, (tokens - 1,) float32 in nats.
     """
-    model.eval()
+    model.train(False)
     found = []
     for sequence in sequences:
         ids = torch.tensor(sequence, device=model.device)

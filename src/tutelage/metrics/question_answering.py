@@ -1,8 +1,9 @@
-"""Exact match and token F1 by the rules of SQuAD.
+"""Exact match and token F1 by the rules of SQuAD, and exact text by none.
 
 Answers are compared without case, punctuation, articles and extra spaces, and an item takes its
 best reference. Where either side has nothing left after that, F1 is exact match, as in the
-SQuAD 2.0 script (the 1.1 script gave 0 to an empty answer that was right).
+SQuAD 2.0 script (the 1.1 script gave 0 to an empty answer that was right). Where format is what is
+asked for (JSON, separators, capitals), `exact_text` compares all but the surrounding space.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def normalize(text: str) -> str:
 
 
 def exact_match(answer: str, reference: str) -> float:
-    """1 if two normalised texts are the same."""
+    """1 if two texts are the same."""
     return float(answer == reference)
 
 
@@ -50,23 +51,26 @@ class AnswerMetric:
 
     Attributes:
         agreement: between a normalised answer and a normalised reference, 0 to 1.
+        normalise: what is done to both, and its name.
     """
 
     name: str
     agreement: Callable[[str, str], float]
+    normalise: tuple[str, Callable[[str], str]] = ("squad", normalize)
     scale: ClassVar[Literal[1]] = 1
     higher_is_better: ClassVar[bool] = True
     answers: ClassVar[Literal["text"]] = "text"
 
     def score(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         """Score each answer by its best reference."""
+        rule, normalise = self.normalise
         per_item = np.array(
             [
-                max(self.agreement(normalize(prediction), normalize(text)) for text in accepted)
+                max(self.agreement(normalise(prediction), normalise(text)) for text in accepted)
                 for prediction, accepted in zip(predictions, references, strict=True)
             ]
         )
-        signature = f"{self.name}|mean|refs:best|normalise:squad"
+        signature = f"{self.name}|mean|refs:best|normalise:{rule}"
         return Scores(per_item, mean_statistics(per_item), signature)
 
     def aggregate(self, sums: Floats) -> Floats:
@@ -76,3 +80,4 @@ class AnswerMetric:
 
 METRICS.register("exact_match")(AnswerMetric("exact_match", exact_match))
 METRICS.register("token_f1")(AnswerMetric("token_f1", token_f1))
+METRICS.register("exact_text")(AnswerMetric("exact_text", exact_match, ("strip", str.strip)))

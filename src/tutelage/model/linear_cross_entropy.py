@@ -39,7 +39,7 @@ def cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tens
     Returns:
         A float32 scalar.
     """
-    loss: Tensor = _CrossEntropySum.apply(
+    loss: Tensor = _CrossEntropySum.apply(  # type: ignore[no-untyped-call]
         hidden, head.weight, head.bias, targets, weights, head.scale, head.softcap
     )
     return loss

@@ -1,9 +1,5 @@
 """The one place where a conversation becomes token ids, and token ids become trees.
 
-Training, evaluation, chat and export all go through `Renderer`; nothing else tokenizes.
+Training, evaluation, chat and export all go through `renderer.Renderer`; nothing else tokenizes.
+Importing this package loads nothing, so that a recipe can read its options without torch.
 """
-
-from tutelage.prompt.options import PromptOptions
-from tutelage.prompt.renderer import Rendered, Renderer
-
-__all__ = ["PromptOptions", "Rendered", "Renderer"]

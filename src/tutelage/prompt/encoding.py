@@ -22,6 +22,13 @@ from tutelage.data.example import Message
 MARK = "\ue0f1"
 
 
+def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
+    """The id of one token of the vocabulary."""
+    found = tokenizer.convert_tokens_to_ids(token)
+    assert isinstance(found, int)
+    return found
+
+
 class PieceEncoder:
     """Encodes the pieces of a rendered conversation.
 
@@ -35,7 +42,7 @@ class PieceEncoder:
             {str(token) for token in tokenizer.all_special_tokens if str(token)},
             key=lambda token: (-len(token), token),
         )
-        self.control_ids = frozenset(tokenizer.convert_tokens_to_ids(self.control_tokens))
+        self.control_ids = frozenset(token_id(tokenizer, token) for token in self.control_tokens)
         pattern = "|".join(map(re.escape, self.control_tokens)) or "(?!)"
         self._control = re.compile(pattern)
         self._marked = re.compile(f"{MARK}([0-9]+){MARK}|{MARK}")

@@ -10,8 +10,6 @@ from typing import Literal
 
 import numpy as np
 
-Fate = Literal["kept", "truncated", "dropped"]
-
 
 def fit(
     weights: np.ndarray, limit: int, policy: Literal["truncate_prompt", "truncate_response"]

@@ -15,7 +15,6 @@ Token trees store their shared beginnings once.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +24,10 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from tutelage.data.example import Example, Message
+from tutelage.data.fates import Fate, Reason
 from tutelage.errors import UserError
-from tutelage.prompt.encoding import PieceEncoder
-from tutelage.prompt.length import Fate, fit
+from tutelage.prompt.encoding import PieceEncoder, token_id
+from tutelage.prompt.length import fit
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.template import ChatTemplate, TemplateRefused, choose_template
 
@@ -63,13 +63,13 @@ class Rendering:
         sequences: none if the example was dropped; more than one where the template rewrites
             earlier turns.
         fate: kept, truncated or dropped.
-        reason: the ledger's code for a fate other than kept.
-        detail: the same in words.
+        reason: the ledger's reason for a fate other than kept.
+        detail: figures or the template's own words.
     """
 
     sequences: tuple[Rendered, ...]
-    fate: Fate = "kept"
-    reason: str = ""
+    fate: Fate = Fate.KEPT
+    reason: Reason | None = None
     detail: str = ""
 
 
@@ -151,7 +151,9 @@ class Renderer:
             for piece in sequence
         ]
         encoded = iter(
-            self.encoder.encode([piece.text for piece in pieces], [piece.begins for piece in pieces])
+            self.encoder.encode(
+                [piece.text for piece in pieces], [piece.begins for piece in pieces]
+            )
         )
         return [
             self._finish(example, plan, encoded)
@@ -174,9 +176,7 @@ class Renderer:
             for token in self._closed(piece, piece_ids)
         ]
 
-    def prompt_text(
-        self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()
-    ) -> str:
+    def prompt_text(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> str:
         """The rendered text behind `prompt_ids`."""
         prompt = self._prompt_pieces(messages, tools)
         return self.encoder.restore("".join(piece.text for piece in prompt))
@@ -184,14 +184,13 @@ class Renderer:
     def answer(self, ids: Sequence[int]) -> str:
         """The text of generated ids: up to the first stop token, without control tokens."""
         end = next((at for at, id_ in enumerate(ids) if id_ in self.stop_ids), len(ids))
-        text: str = self.tokenizer.decode(list(ids[:end]), skip_special_tokens=True)
-        return text
+        return str(self.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides the ids: vocabulary, template, options and this code's form."""
+        """SHA-256 of all that decides the ids: vocabulary, template and options."""
         backend = self.tokenizer.backend_tokenizer.to_str()
-        parts = (backend, repr(self.template.text), self.options.model_dump_json(), "1")
+        parts = (backend, repr(self.template.text), self.options.model_dump_json())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     # From messages to pieces
@@ -230,6 +229,8 @@ class Renderer:
         before it word for word.
 
         Args:
+            conversation: the turns, made harmless.
+            tools: descriptions of the tools it may call.
             supervised: positions of the assistant turns that count in the loss.
             open_end: end with the prompt for a turn that is still to be spoken.
         """
@@ -264,14 +265,14 @@ class Renderer:
             history = self.template.render(conversation[:-1], generation_prompt=False, tools=tools)
             before = history + self._form.header
             if not whole.startswith(before):
-                before = os.path.commonprefix([whole, before])
+                raise TemplateRefused("its history is not where its generation prompt expects it")
             words = whole[len(before) :]
         if self._form.stop and words.endswith(self._form.stop + self._form.after):
             return words[: len(words) - len(self._form.after)], True
         return self._through_last_control_token(words)
 
     def _through_last_control_token(self, words: str) -> tuple[str, bool]:
-        """For turns that end otherwise (tool calls): through a control token, if nothing follows."""
+        """For turns that end otherwise (tool calls): through the last control token in them."""
         ends = [found.end() for found in self._control_tokens.finditer(words)]
         if ends and not words[ends[-1] :].strip():
             return words[: ends[-1]], True
@@ -284,10 +285,10 @@ class Renderer:
     ) -> Rendering:
         """Join the encoded pieces of one example and hold it to the length limit."""
         if isinstance(plan, str):
-            return Rendering((), "dropped", "template_refused", plan)
+            return Rendering((), Fate.DROPPED, Reason.TEMPLATE_REFUSED, plan)
         sequences = [self._join(pieces, encoded) for pieces in plan]
         if not any(sequence.supervised_tokens for sequence in sequences):
-            return Rendering((), "dropped", "no_response", "no assistant turn to learn from")
+            return Rendering((), Fate.DROPPED, Reason.NOTHING_SUPERVISED)
         return self._fitted(example, sequences)
 
     def _join(self, pieces: list[Piece], encoded: Iterator[list[int]]) -> Rendered:
@@ -325,7 +326,7 @@ class Renderer:
                 )
             kept = None if policy == "drop" else fit(sequence.weights, limit, policy)
             if kept is None:
-                return Rendering((), "dropped", "too_long", found)
+                return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
             cut += len(sequence.ids) - len(kept)
             fitted.append(
                 replace(
@@ -337,10 +338,10 @@ class Renderer:
             )
         if not cut:
             return Rendering(tuple(fitted))
-        part = "the prompt's middle" if policy == "truncate_prompt" else "the response's end"
-        return Rendering(
-            tuple(fitted), "truncated", policy, f"{cut} tokens cut from {part} (limit {limit})"
-        )
+        prompt = policy == "truncate_prompt"
+        reason = Reason.PROMPT_TRUNCATED if prompt else Reason.RESPONSE_TRUNCATED
+        detail = f"{cut} tokens cut (limit {limit})"
+        return Rendering(tuple(fitted), Fate.TRUNCATED, reason, detail)
 
     # What the template does, found by trying it
 
@@ -388,7 +389,7 @@ class Renderer:
         stops: set[int] = set()
         if self._form.stop:
             token = self._control_tokens.findall(self._form.stop)[-1]
-            stops.add(self.tokenizer.convert_tokens_to_ids(token))
+            stops.add(token_id(self.tokenizer, token))
         if self.tokenizer.eos_token_id is not None:
             stops.add(self.tokenizer.eos_token_id)
         return frozenset(stops)

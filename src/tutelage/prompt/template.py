@@ -76,7 +76,7 @@ class ChatTemplate:
             named = "tool_use" if tools and "tool_use" in source else "default"
             source = source[named]
         try:
-            text: str = self.tokenizer.apply_chat_template(
+            text = self.tokenizer.apply_chat_template(
                 [as_dict(message) for message in messages],
                 tools=list(tools) or None,
                 chat_template=source,
@@ -85,7 +85,7 @@ class ChatTemplate:
             )
         except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
             raise TemplateRefused(str(error)) from error
-        return text
+        return str(text)
 
 
 def as_dict(message: Message) -> dict[str, Any]:

@@ -9,6 +9,7 @@ the weights of the sequences that take it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -93,8 +94,7 @@ class _Builder:
         self.ordered = ordered
         self.min_shared = min_shared
         self.shared = [
-            common_prefix(first.ids, second.ids)
-            for first, second in zip(ordered, ordered[1:], strict=False)
+            common_prefix(first.ids, second.ids) for first, second in itertools.pairwise(ordered)
         ]
         self.segments: list[Segment] = []
         self.ids: list[np.ndarray] = []

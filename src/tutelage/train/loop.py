@@ -180,7 +180,7 @@ class Loop:
             for pack in packs:
                 with using(TreeLayout(pack.segments, self.model.device)):
                     pack_loss = self.objective.loss_sum(self.family, self.model, pack)
-                    (pack_loss / supervised).backward()
+                    (pack_loss / supervised).backward()  # type: ignore[no-untyped-call]
                 loss += pack_loss.item() / supervised
         if not math.isfinite(loss):
             raise self._not_finite("loss", step, chosen)
@@ -217,7 +217,7 @@ class Loop:
 
     def validation_loss(self) -> float:
         """Mean loss a supervised token of the validation examples."""
-        self.model.eval()
+        self.model.train(False)
         loss = weight = 0.0
         with torch.no_grad():
             for pack in self.validation:

@@ -1,0 +1,60 @@
+"""The command `tutelage`: its verbs, and what becomes of a user's mistake (exit code 2)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tutelage import __version__
+from tutelage.cli import chat, check, demo, evaluate, export, init, report, run, score, train
+from tutelage.errors import UserError
+
+app = typer.Typer(
+    help="From raw instruction data to a tuned language model, and the proof of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tutelage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From raw instruction data to a tuned language model, and the proof of it."""
+
+
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.command("chat")(chat.chat)
+app.command("score")(score.score)
+app.command("export")(export.export)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one message and exit code 2, never a traceback."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"tutelage: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ntutelage: interrupted; `tutelage train RUN --resume` continues a run\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)

@@ -1,0 +1,16 @@
+"""Arguments that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Recipe = Annotated[Path, typer.Argument(help="Recipe file (see `tutelage init`).")]
+Run = Annotated[Path, typer.Argument(help="Run folder.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a setting, such as train.learning_rate=2e-4; repeatable."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

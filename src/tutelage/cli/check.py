@@ -1,0 +1,87 @@
+"""`tutelage check`: try everything that could fail late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tutelage.cli.arguments import AsJson, Recipe, Settings
+
+if TYPE_CHECKING:
+    from tutelage.pipeline.check import Check
+
+
+def check(
+    recipe: Recipe,
+    settings: Settings = None,
+    out: Annotated[Path, typer.Option(help="Where the run would be written.")] = Path("."),
+    as_json: AsJson = False,
+) -> None:
+    """Preflight: render all data, run the longest batch, answer a prompt, try every gate."""
+    import orjson
+
+    from tutelage.pipeline.check import check as run_check
+
+    found = run_check(recipe, settings or [], out)
+    if as_json:
+        typer.echo(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        show(found)
+
+
+def show(found: Check) -> None:
+    """Print what preflight found."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for sample in found.samples:
+        console.print(f"[dim]{sample.source}[/dim]  (trained tokens in green, underlined)")
+        line = Text()
+        for text, trained in sample.tokens:
+            line.append(_visible(text), style="underline green" if trained else "dim")
+        console.print(line, soft_wrap=True)
+        console.print()
+    counts = found.counts
+    console.print(
+        f"rows        {counts['read']:,} read = {counts['kept']:,} kept + {counts['changed']:,} "
+        f"changed + {counts['truncated']:,} truncated + {counts['dropped']:,} dropped"
+    )
+    for reason, count in found.reasons.items():
+        console.print(f"              {count:,} {reason}")
+    splits = ", ".join(f"{number:,} {name}" for name, number in found.splits.items())
+    console.print(f"examples    {splits}")
+    console.print(
+        f"tokens      {found.tokens:,}, {found.supervised_tokens:,} of them trained; "
+        f"longest sequence {found.longest:,}"
+    )
+    console.print(
+        f"stop token  {' '.join(found.stop_tokens)} trained in {found.stop_trained:,} of "
+        f"{found.sequences:,} sequences"
+    )
+    console.print(
+        f"template    {found.template}; {found.drift_checked - found.drift:,} of "
+        f"{found.drift_checked:,} sequences have the ids of the text read at once"
+    )
+    console.print(
+        f"training    {found.steps:,} steps, about {_duration(found.seconds_predicted)}; "
+        f"peak memory about {found.peak_memory_bytes / 2**30:.1f} GiB"
+    )
+    console.print(
+        f"disk        {found.disk_needed_bytes / 2**30:.1f} GiB needed, "
+        f"{found.disk_free_bytes / 2**30:.1f} GiB free"
+    )
+    for note in found.notes:
+        console.print(f"note        {note}", markup=False)
+
+
+def _duration(seconds: float) -> str:
+    from tutelage.train.trackers.console import duration
+
+    return duration(seconds)
+
+
+def _visible(text: str) -> str:
+    return text.replace("\n", "⏎\n")

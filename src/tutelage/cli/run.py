@@ -1,0 +1,30 @@
+"""`tutelage run`: check, train, eval and report in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tutelage.cli.arguments import AsJson, Recipe, Settings
+
+
+def run(
+    recipe: Recipe,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to make.")],
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """The whole path: check, train, evaluate, report."""
+    import orjson
+
+    from tutelage.cli import check, evaluate
+    from tutelage.pipeline.run import run as job
+
+    metrics = job(recipe, out, settings or [], on_checked=None if as_json else check.show)
+    if as_json:
+        typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
+        return
+    evaluate.show(metrics)
+    typer.echo(f"report: {out / 'report.html'}")

@@ -1,0 +1,42 @@
+"""`tutelage train`: tune a model, or continue a run that was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tutelage.cli.arguments import AsJson, Settings
+from tutelage.errors import UserError
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, or with --resume a run folder.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder to make.")] = None,
+    settings: Settings = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in this folder exactly.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tune a model as the recipe says."""
+    if resume and (out is not None or settings):
+        raise UserError("a run is continued as it was begun", fix="leave out --out and --set")
+    if not resume and out is None:
+        raise UserError("no run folder was named", fix="add --out RUN, or --resume to continue one")
+    import orjson
+
+    from tutelage.pipeline import train as job
+    from tutelage.rundir import read_json
+
+    if out is None:
+        run = job.resume(recipe)
+    else:
+        run = job.train(recipe, out, settings or [])
+    training = read_json(run.metrics)["training"]
+    if as_json:
+        typer.echo(orjson.dumps({"run": str(run.path), "training": training}).decode())
+        return
+    typer.echo(f"tuned model in {run.model}")
+    typer.echo(f"next: tutelage eval {run.path}")

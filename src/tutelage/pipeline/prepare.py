@@ -1,0 +1,171 @@
+"""From a recipe's data to what is trained on and what is asked: the same for every job.
+
+Rows are read and split, then rendered; whatever the renderer drops or cuts is entered in the
+ledger, and the run stops here if too much was lost. `check`, `train` and `eval` call this one
+function, so what was checked is what is trained, and what is asked is what was held out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tutelage.data.example import Example
+from tutelage.data.fates import Fate, Reason
+from tutelage.data.ledger import Ledger
+from tutelage.data.load import load as load_data
+from tutelage.errors import UserError
+from tutelage.prompt.length import prompt_ends
+from tutelage.prompt.renderer import Renderer
+from tutelage.prompt.template import TemplateRefused
+from tutelage.recipe import Recipe
+from tutelage.train.loop import TrainingExample
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A test example ready to be asked.
+
+    Attributes:
+        example: as read; its references score the answer.
+        prompt_ids: what the model is given.
+        prompt_text: the same as text, for people.
+        held_out: its task is never trained on.
+    """
+
+    example: Example
+    prompt_ids: tuple[int, ...]
+    prompt_text: str
+    held_out: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a job needs of the data.
+
+    Attributes:
+        train: examples to train on, rendered.
+        validation: examples to validate on, rendered.
+        items: test examples, their prompts rendered.
+        ledger: the fate of every row.
+        renderer: what rendered them.
+    """
+
+    train: list[TrainingExample]
+    validation: list[TrainingExample]
+    items: list[Item]
+    ledger: Ledger
+    renderer: Renderer
+
+    def counts(self) -> dict[str, int]:
+        """Rows read, and how many of them met each fate; the fates add up to what was read."""
+        return {"read": len(self.ledger), **self.ledger.counts()}
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what is trained on, validated with and asked, token by token."""
+        digest = hashlib.sha256(self.renderer.fingerprint.encode())
+        for examples in (self.train, self.validation):
+            for example in examples:
+                for sequence in example.sequences:
+                    digest.update(sequence.ids.tobytes() + sequence.weights.tobytes())
+            digest.update(b"\0")
+        digest.update(items_fingerprint(self.items).encode())
+        return digest.hexdigest()
+
+
+def items_fingerprint(items: Sequence[Item]) -> str:
+    """SHA-256 of the questions and their references."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(repr((item.prompt_ids, item.example.accepted, item.example.task)).encode())
+    return digest.hexdigest()
+
+
+def prepare(recipe: Recipe, renderer: Renderer) -> Prepared:
+    """Read, split and render a resolved recipe's data.
+
+    Raises:
+        UserError: the data cannot be read, too much of it was lost, or none is left to train on.
+    """
+    splits = load_data(recipe.data, Path())
+    train = _rendered(splits.train, renderer, splits.ledger)
+    validation = _rendered(splits.validation, renderer, splits.ledger)
+    items = _items(splits.test, splits.held_out_tasks, renderer, splits.ledger)
+    if limit := recipe.evaluate.max_items:
+        items = _at_most(items, limit, recipe.data.seed)
+    splits.ledger.check(recipe.data.max_lost)
+    if not train:
+        raise UserError(
+            "no example is left to train on",
+            where="data.train",
+            fix="see the ledger's reasons, or set aside less for validation and test",
+        )
+    return Prepared(train, validation, items, splits.ledger, renderer)
+
+
+def _rendered(
+    examples: Sequence[Example], renderer: Renderer, ledger: Ledger
+) -> list[TrainingExample]:
+    ready = []
+    for example, rendering in zip(examples, renderer.render(examples), strict=True):
+        if rendering.reason is not None:
+            ledger.mark(example.source, rendering.fate, rendering.reason, rendering.detail)
+        if rendering.fate is not Fate.DROPPED:
+            ready.append(TrainingExample(example.source, example.task, rendering.sequences))
+    return ready
+
+
+def _items(
+    examples: Sequence[Example], held_out: frozenset[str], renderer: Renderer, ledger: Ledger
+) -> list[Item]:
+    items = []
+    for example in examples:
+        if not example.accepted:
+            ledger.mark(example.source, Fate.DROPPED, Reason.NO_RESPONSE)
+            continue
+        try:
+            ids = renderer.prompt_ids(example.prompt, example.tools)
+            text = renderer.prompt_text(example.prompt, example.tools)
+        except TemplateRefused as error:
+            ledger.mark(example.source, Fate.DROPPED, Reason.TEMPLATE_REFUSED, str(error))
+            continue
+        fitted = _fitted_prompt(example, ids, renderer, ledger)
+        if fitted is not None:
+            items.append(Item(example, tuple(fitted), text, example.task in held_out))
+    return items
+
+
+def _fitted_prompt(
+    example: Example, ids: list[int], renderer: Renderer, ledger: Ledger
+) -> list[int] | None:
+    """Hold a prompt to the length limit in the way the recipe asks for."""
+    limit, policy = renderer.options.max_tokens, renderer.options.over_long
+    if len(ids) <= limit:
+        return ids
+    found = f"the prompt has {len(ids)} tokens, {len(ids) - limit} over the limit of {limit}"
+    if policy == "error":
+        raise UserError(
+            found,
+            where=f"{example.source.file} row {example.source.row}",
+            fix="raise prompt.max_tokens, or set prompt.over_long to drop or truncate_*",
+        )
+    if policy == "drop":
+        ledger.mark(example.source, Fate.DROPPED, Reason.OVER_LONG, found)
+        return None
+    ledger.mark(example.source, Fate.TRUNCATED, Reason.PROMPT_TRUNCATED, found)
+    return [ids[at] for at in prompt_ends(len(ids), limit)]
+
+
+def _at_most(items: list[Item], limit: int, seed: int) -> list[Item]:
+    """At most `limit` items of each task, drawn by a hash of their source, in their order."""
+
+    def draw(item: Item) -> str:
+        return hashlib.sha256(f"{seed}/{item.example.source}".encode()).hexdigest()
+
+    chosen: set[int] = set()
+    for task in {item.example.task for item in items}:
+        places = [at for at, item in enumerate(items) if item.example.task == task]
+        chosen.update(sorted(places, key=lambda at: draw(items[at]))[:limit])
+    return [item for at, item in enumerate(items) if at in chosen]

@@ -1,0 +1,49 @@
+"""The whole path in one job: check, train, evaluate, report. Behind `tutelage run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tutelage.pipeline.check import Check, check_prepared
+from tutelage.pipeline.evaluate import evaluate_prepared
+from tutelage.pipeline.prepare import prepare
+from tutelage.pipeline.train import train_prepared
+from tutelage.pipeline.workbench import from_recipe
+from tutelage.recipe import load as load_recipe
+from tutelage.report import build as build_report
+from tutelage.rundir import RunFolder
+
+
+def run(
+    recipe: str | Path,
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    on_checked: Callable[[Check], None] | None = None,
+) -> dict[str, Any]:
+    """Check, train, evaluate and report, and leave all of it in a new run folder.
+
+    Args:
+        recipe: the recipe's file.
+        out: the run folder to make.
+        overrides: settings such as `train.epochs=1`.
+        on_checked: told what preflight found, before training begins.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        UserError: the recipe, the data or the model is not as it must be.
+    """
+    resolved = load_recipe(recipe, overrides).resolved()
+    bench = from_recipe(resolved)
+    prepared = prepare(resolved, bench.renderer)
+    folder = RunFolder.create(out)
+    checked = check_prepared(bench, prepared, folder.path)
+    if on_checked is not None:
+        on_checked(checked)
+    train_prepared(bench, prepared, folder)
+    metrics = evaluate_prepared(bench, prepared, folder)
+    build_report(folder)
+    return metrics

@@ -1,0 +1,193 @@
+"""Tune a model: the job behind `tutelage train`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.errors import UserError
+from tutelage.model.folders import fingerprint as model_fingerprint
+from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare
+from tutelage.pipeline.workbench import Workbench, from_recipe
+from tutelage.recipe import Recipe
+from tutelage.recipe import dump as dump_recipe
+from tutelage.recipe import load as load_recipe
+from tutelage.rundir import RunFolder, TrainLog, environment, read_json, write_json
+from tutelage.train.checkpoint import Checkpoints
+from tutelage.train.energy import EnergyMeter
+from tutelage.train.loop import Loop, Tuned
+from tutelage.train.objectives import objectives
+from tutelage.train.trackers import trackers
+
+
+def train(recipe: str | Path, out: str | Path, overrides: Sequence[str] = ()) -> RunFolder:
+    """Tune a model as a recipe says and leave it in a new run folder.
+
+    Args:
+        recipe: the recipe's file.
+        out: the run folder to make.
+        overrides: settings such as `train.learning_rate=2e-4`.
+
+    Raises:
+        UserError: the recipe, the data or the model is not as it must be.
+    """
+    resolved = load_recipe(recipe, overrides).resolved()
+    bench = from_recipe(resolved)
+    prepared = prepare(resolved, bench.renderer)
+    return train_prepared(bench, prepared, RunFolder.create(out))
+
+
+def resume(run: str | Path) -> RunFolder:
+    """Continue a run that was stopped, exactly where its last checkpoint stands.
+
+    Raises:
+        UserError: it is not a run, or its data or model has changed since.
+    """
+    folder = RunFolder.open(run)
+    recipe = load_recipe(folder.recipe).resolved()
+    bench = from_recipe(recipe)
+    return train_prepared(bench, prepare(recipe, bench.renderer), folder, resume=True)
+
+
+def train_prepared(
+    bench: Workbench, prepared: Prepared, run: RunFolder, *, resume: bool = False
+) -> RunFolder:
+    """Train what is prepared, save the model and the figures of training."""
+    recipe = bench.recipe
+    if not resume:
+        dump_recipe(recipe, run.recipe)
+    write_json(run.environment, environment())
+    prepared.ledger.write(run.ledger)
+    with ExitStack() as stack, EnergyMeter() as energy:
+        loop = make_loop(bench, prepared, run, stack)
+        tuned = loop.run(resume=resume)
+    bench.save(run.model)
+    metrics = read_json(run.metrics) if run.metrics.exists() else {}
+    metrics |= {
+        "schema": 1,
+        "name": recipe.name,
+        "model": _model(bench),
+        "training": _training(bench, tuned, loop.peak),
+        "data": _data(prepared),
+        "cost": {
+            "train_seconds": tuned.progress.seconds,
+            "evaluate_seconds": None,
+            "total_seconds": tuned.progress.seconds,
+            "energy_joules": None if resume else energy.joules,
+            "energy_source": energy.source,
+        },
+    }
+    write_json(run.metrics, metrics)
+    return run
+
+
+def make_loop(bench: Workbench, prepared: Prepared, run: RunFolder, stack: ExitStack) -> Loop:
+    """The loop of a run; its trackers are closed with `stack`."""
+    recipe = bench.recipe
+    settings = recipe.model_dump(mode="json")
+    watching = [
+        stack.enter_context(closing(trackers.get(name)(recipe.name, run.path, settings)))
+        for name in ["console", *recipe.train.trackers]
+    ]
+    peak = recipe.train.learning_rate
+    assert peak is not None  # a resolved recipe has one
+    return Loop(
+        bench.model,
+        bench.family,
+        objectives.get("supervised"),
+        bench.method.trainable_parameters(bench.model),
+        prepared.train,
+        prepared.validation,
+        recipe.train,
+        peak,
+        TrainLog(run.log),
+        Checkpoints(run.checkpoints, recipe.train.keep_checkpoints),
+        watching,
+        fingerprint=run_fingerprint(bench, prepared),
+    )
+
+
+def run_fingerprint(bench: Workbench, prepared: Prepared) -> str:
+    """SHA-256 of all that decides the weights a run ends with."""
+    settings = bench.recipe.model_dump_json(include={"model", "prompt", "train"})
+    base = model_fingerprint(bench.loaded.folder)
+    parts = (settings, base, prepared.fingerprint())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
+    progress = tuned.progress
+    trainable = bench.method.trainable_parameters(bench.model).values()
+    return {
+        "method": bench.recipe.model.method,
+        "learning_rate": peak,
+        "steps": progress.step,
+        "planned_steps": tuned.steps,
+        "epochs": tuned.epochs,
+        "supervised_tokens": progress.supervised_tokens,
+        "tokens": progress.tokens,
+        "computed_tokens": progress.computed_tokens,
+        "seconds": progress.seconds,
+        "tokens_per_second": progress.tokens / progress.seconds if progress.seconds else None,
+        "peak_memory_bytes": tuned.peak_memory_bytes,
+        "final_loss": tuned.final_loss,
+        "best_validation_loss": progress.best_loss,
+        "best_step": progress.best_step,
+        "handed_on_step": tuned.handed_on,
+        "stopped_early": tuned.stopped_early,
+        "trainable_parameters": sum(parameter.numel() for parameter in trainable),
+        "total_parameters": sum(parameter.numel() for parameter in bench.model.parameters()),
+    }
+
+
+def _data(prepared: Prepared) -> dict[str, Any]:
+    sequences = [sequence for example in prepared.train for sequence in example.sequences]
+    supervised = np.array([sequence.supervised_tokens for sequence in sequences])
+    lengths = np.array([len(sequence.ids) for sequence in sequences])
+    fates = prepared.ledger.table().explode("reasons").drop_nulls("reasons")
+    reasons = fates.group_by("fate", "reasons").len("count").sort("count", descending=True)
+    return {
+        "counts": prepared.counts(),
+        "reasons": reasons.rename({"reasons": "reason"}).to_dicts(),
+        "splits": {
+            "train": len(prepared.train),
+            "validation": len(prepared.validation),
+            "test": len(prepared.items),
+        },
+        "prompt_tokens": (lengths - supervised).tolist(),
+        "response_tokens": supervised.tolist(),
+        "items_fingerprint": items_fingerprint(prepared.items),
+    }
+
+
+def _model(bench: Workbench) -> dict[str, Any]:
+    tokenizer = bench.renderer.tokenizer
+    return {
+        "base": bench.recipe.model.base,
+        "template_source": bench.renderer.template.origin,
+        "stop_tokens": [tokenizer.decode([stop]) for stop in sorted(bench.stop_ids)],
+        "dtype": str(bench.loaded.dtype).removeprefix("torch."),
+        "device": str(bench.loaded.device),
+        "notes": bench.notes,
+    }
+
+
+def check_same_items(prepared: Prepared, run: RunFolder) -> None:
+    """Refuse to evaluate a run on other items than it set aside.
+
+    Raises:
+        UserError: the data has changed since the run was trained.
+    """
+    stored = read_json(run.require(run.metrics))["data"]["items_fingerprint"]
+    if stored != items_fingerprint(prepared.items):
+        raise UserError(
+            "the test items are not the ones that were set aside when this run was trained",
+            where=str(run.path),
+            fix="restore the data files, or train anew",
+        )

@@ -1,0 +1,150 @@
+"""The model a job works on: loaded, probed, and in the hands of its method.
+
+A recipe gives a base model that is ready to be tuned; a run folder gives the tuned one. Either
+way the parts that belong together (model, family, method, renderer, stop tokens) stay together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from tutelage.infer.decoder import ROWS, Decoder
+from tutelage.infer.options import DecodeOptions
+from tutelage.model.families import Family, families
+from tutelage.model.folders import fingerprint
+from tutelage.model.loading import LoadedModel, load
+from tutelage.model.methods import Method, methods
+from tutelage.prompt.renderer import Renderer
+from tutelage.recipe import Recipe
+from tutelage.rundir import RunFolder, read_json, write_json
+
+DESCRIPTION = "tutelage.json"
+"""In a run's model folder: what the adapter or weights beside it are, for later commands."""
+
+
+@dataclass
+class Workbench:
+    """A loaded model with all that belongs to it."""
+
+    recipe: Recipe
+    loaded: LoadedModel
+    family: Family
+    method: Method
+    renderer: Renderer
+    stop_ids: frozenset[int]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model in its present state."""
+        return self.loaded.model
+
+    def decoder(self, options: DecodeOptions, rows: int = ROWS) -> Decoder:
+        """A decoder over the model in its present state."""
+        return Decoder(self.family, self.model, self.stop_ids, options, rows)
+
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """The base model: the tuning switched off, or the base's own weights put in meanwhile."""
+        if self.method.keeps_base:
+            with self.method.disabled(self.model):
+                yield
+            return
+        tuned, self.loaded = self.loaded, load(self.recipe.model)
+        try:
+            yield
+        finally:
+            self.loaded = tuned
+
+    def save(self, folder: Path) -> None:
+        """Write the tuned part, the tokenizer with its template, and a description of both."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.method.save(self.model, folder)
+        self.renderer.tokenizer.save_pretrained(folder)
+        write_json(
+            folder / DESCRIPTION,
+            {
+                "base": self.recipe.model.base,
+                "base_fingerprint": fingerprint(self.loaded.folder),
+                "family": self.loaded.family,
+                "method": self.recipe.model.method,
+                "template": self.renderer.template.origin,
+                "stop_token_ids": sorted(self.stop_ids),
+                "dtype": str(self.loaded.dtype).removeprefix("torch."),
+            },
+        )
+
+
+def from_recipe(recipe: Recipe) -> Workbench:
+    """Load a resolved recipe's base model and make it ready to be tuned.
+
+    Raises:
+        UserError: the model cannot be loaded or its architecture is not understood.
+    """
+    set_threads(recipe.train.threads)
+    loaded = load(recipe.model)
+    renderer = Renderer(loaded.tokenizer, recipe.prompt)
+    family, method = families.get(loaded.family), methods.get(recipe.model.method)
+    probe_model(family, loaded.model)
+    notes = [*loaded.notes, *method.prepare(loaded.model, recipe.model, recipe.train.seed)]
+    stops = renderer.stop_ids | configured_stops(loaded.model)
+    return Workbench(recipe, loaded, family, method, renderer, stops, notes)
+
+
+def from_run(run: RunFolder, recipe: Recipe) -> Workbench:
+    """Load a run's tuned model.
+
+    Raises:
+        UserError: the run has no model yet, or its base is not the one it was tuned from.
+    """
+    folder = run.require(run.model)
+    described = read_json(folder / DESCRIPTION)
+    # The template travels with the run: whatever the recipe's file says now, this one was trained.
+    if (template := folder / "chat_template.jinja").is_file():
+        prompt = recipe.prompt.model_copy(update={"template": str(template)})
+        recipe = recipe.model_copy(update={"prompt": prompt})
+    bench = from_recipe(recipe)
+    bench.method.load(bench.model, folder)
+    check_same_base(described, bench.loaded)
+    return bench
+
+
+def probe_model(family: Family, model: PreTrainedModel) -> None:
+    """Prove that backbone, head and our attention make up the model's own forward pass."""
+    from tutelage.model.attention import TreeLayout, using
+    from tutelage.prompt.tree import Segment
+
+    tokens = 8  # what the family's probe feeds
+    with using(TreeLayout([Segment(0, tokens, -1)], model.device)):
+        family.probe(model)
+
+
+def check_same_base(described: dict[str, Any], loaded: LoadedModel) -> None:
+    """Refuse to put a tuning on another base than the one it was made on."""
+    from tutelage.errors import UserError
+
+    if fingerprint(loaded.folder) != described["base_fingerprint"]:
+        raise UserError(
+            "the base model's files are not those this run was tuned from",
+            where=f"model.base {loaded.name}",
+            fix="restore the base model, or export the run with --to merged where it was made",
+        )
+
+
+def configured_stops(model: PreTrainedModel) -> frozenset[int]:
+    """Ids that the model's own generation settings stop at."""
+    stops = model.generation_config.eos_token_id if model.generation_config else None
+    return frozenset([stops] if isinstance(stops, int) else stops or [])
+
+
+def set_threads(threads: int | None) -> None:
+    """Use as many CPU threads as asked for, or one for each core this process may use."""
+    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
