@@ -42,6 +42,7 @@ KINDS = {
     "cohere": {"logit_scale": 0.25},
     "granite": {"logits_scaling": 4.0},
     "falcon_h1": {"lm_head_multiplier": 0.5, "mamba_d_ssm": 32, "mamba_n_heads": 4},
+    "lfm2": {"layer_types": ["conv", "full_attention"], "block_dim": 32},
     "mixtral": {"num_local_experts": 4},
     "phi": {},
     "gpt_oss": {"num_local_experts": 4, "tie_word_embeddings": False},
@@ -59,6 +60,13 @@ KINDS = {
         "image_token_index": 5,
     },
     "bloom": {"n_head": 4, "n_layer": 2},
+    "gptj": {
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 4,
+        "rotary_dim": 8,
+        "attn_implementation": "eager",
+    },
 }
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}"

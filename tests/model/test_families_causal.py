@@ -44,14 +44,18 @@ def test_known_architectures_pass_the_probe(tiny_model, kind: str, dtype: torch.
     ("kind", "reason"),
     [
         ("bloom", "takes no position ids"),
-        ("falcon_h1", "packed, its logits differ"),
+        ("falcon_h1", "one example of a row moves the next"),
+        ("lfm2", "one example of a row moves the next"),
         ("gemma2", "soft-capped attention"),
         ("gpt_oss", "attention sinks"),
     ],
 )
-def test_what_cannot_be_packed_is_refused(tiny_model, kind: str, reason: str) -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_what_cannot_be_packed_is_refused(
+    tiny_model, kind: str, reason: str, dtype: torch.dtype
+) -> None:
     with pytest.raises(UserError, match=reason):
-        families.get("causal").probe(tiny_model(kind))
+        families.get("causal").probe(tiny_model(kind).to(dtype))
 
 
 def test_probe_keeps_the_mode(tiny_model) -> None:

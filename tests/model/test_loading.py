@@ -179,3 +179,8 @@ def test_a_fingerprint_changes_with_any_byte(tiny_folder: Callable[..., Path]) -
     content[-1] ^= 1
     weights.write_bytes(content)
     assert fingerprint(folder) != before
+
+
+def test_an_architecture_with_attention_of_its_own(tiny_folder: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="attention in a way of its own"):
+        load(options(tiny_folder("gptj")))

@@ -131,6 +131,11 @@ def _weights(folder: Path, dtype: torch.dtype, attention: str) -> tuple[PreTrain
                 trust_remote_code=False,
                 output_loading_info=True,
             )
+    except KeyError as error:
+        if error.args != (attention,):
+            raise
+        what = "this architecture computes attention in a way of its own, so it cannot be tuned"
+        raise UserError(what, where=str(folder), fix="choose another model") from None
     except Exception as error:  # transformers has no exception of its own for a broken folder
         raise UserError(f"the model cannot be loaded: {error}", where=str(folder)) from error
     model, report = loaded
