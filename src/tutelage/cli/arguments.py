@@ -13,4 +13,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting, such as train.learning_rate=2e-4; repeatable."),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Remove the run that is in the run folder.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def check(
     recipe: Recipe,
     settings: Settings = None,
-    out: Annotated[Path, typer.Option(help="Where the run would be written.")] = Path("."),
+    out: Annotated[Path, typer.Option(help="Where the run would be written.")] = Path(),
     as_json: AsJson = False,
 ) -> None:
     """Preflight: render all data, run the longest batch, answer a prompt, try every gate."""

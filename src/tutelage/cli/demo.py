@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Settings
 
 
 def demo(
@@ -15,6 +15,7 @@ def demo(
         "runs/demo"
     ),
     settings: Settings = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Tune the embedded model on the shipped dataset and prove what it learned."""
@@ -22,4 +23,4 @@ def demo(
     from tutelage.demo import recipe_path
 
     with recipe_path() as recipe:
-        run(recipe, out, settings, as_json)
+        run(recipe, out, settings, overwrite, as_json)

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Recipe, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Recipe, Settings
 
 
 def run(
     recipe: Recipe,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to make.")],
     settings: Settings = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """The whole path: check, train, evaluate, report."""
@@ -22,7 +23,8 @@ def run(
     from tutelage.cli import check, evaluate
     from tutelage.pipeline.run import run as job
 
-    metrics = job(recipe, out, settings or [], on_checked=None if as_json else check.show)
+    show = None if as_json else check.show
+    metrics = job(recipe, out, settings or [], overwrite=overwrite, on_checked=show)
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
         return

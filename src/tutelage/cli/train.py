@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Settings
 from tutelage.errors import UserError
 
 
@@ -15,14 +15,17 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="Recipe file, or with --resume a run folder.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder to make.")] = None,
     settings: Settings = None,
+    overwrite: Overwrite = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in this folder exactly.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tune a model as the recipe says."""
-    if resume and (out is not None or settings):
-        raise UserError("a run is continued as it was begun", fix="leave out --out and --set")
+    if resume and (out is not None or settings or overwrite):
+        raise UserError(
+            "a run is continued as it was begun", fix="leave out --out, --set and --overwrite"
+        )
     if not resume and out is None:
         raise UserError("no run folder was named", fix="add --out RUN, or --resume to continue one")
     import orjson
@@ -33,7 +36,7 @@ def train(
     if out is None:
         run = job.resume(recipe)
     else:
-        run = job.train(recipe, out, settings or [])
+        run = job.train(recipe, out, settings or [], overwrite=overwrite)
     training = read_json(run.metrics)["training"]
     if as_json:
         typer.echo(orjson.dumps({"run": str(run.path), "training": training}).decode())

@@ -143,7 +143,9 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         stop_trained=sum(sequence.stop_trained for sequence in sequences),
         drift_checked=compared,
         drift=drift,
-        stop_tokens=[bench.renderer.tokenizer.decode([stop]) for stop in sorted(bench.stop_ids)],
+        stop_tokens=[
+            str(bench.renderer.tokenizer.decode([stop])) for stop in sorted(bench.stop_ids)
+        ],
         template=bench.renderer.template.origin,
         steps=loop.steps,
         seconds_predicted=seconds,

@@ -84,7 +84,7 @@ def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> d
         _write(run.base_predictions, items, base, said[0], compared.base)
         _write(run.tuned_predictions, items, tuned, said[1], compared.tuned)
         found |= _comparison(compared)
-    metrics = read_json(run.metrics) | found
+    metrics: dict[str, Any] = read_json(run.metrics) | found
     cost = metrics["cost"]
     cost["evaluate_seconds"] = found["evaluation"]["seconds"]
     cost["total_seconds"] = cost["train_seconds"] + cost["evaluate_seconds"]

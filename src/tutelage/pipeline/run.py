@@ -20,6 +20,8 @@ def run(
     recipe: str | Path,
     out: str | Path,
     overrides: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
     on_checked: Callable[[Check], None] | None = None,
 ) -> dict[str, Any]:
     """Check, train, evaluate and report, and leave all of it in a new run folder.
@@ -28,6 +30,7 @@ def run(
         recipe: the recipe's file.
         out: the run folder to make.
         overrides: settings such as `train.epochs=1`.
+        overwrite: remove a run that is there.
         on_checked: told what preflight found, before training begins.
 
     Returns:
@@ -39,7 +42,7 @@ def run(
     resolved = load_recipe(recipe, overrides).resolved()
     bench = from_recipe(resolved)
     prepared = prepare(resolved, bench.renderer)
-    folder = RunFolder.create(out)
+    folder = RunFolder.create(out, overwrite)
     checked = check_prepared(bench, prepared, folder.path)
     if on_checked is not None:
         on_checked(checked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,7 +14,6 @@ from tutelage.errors import UserError
 from tutelage.model.folders import fingerprint as model_fingerprint
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare
 from tutelage.pipeline.workbench import Workbench, from_recipe
-from tutelage.recipe import Recipe
 from tutelage.recipe import dump as dump_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.rundir import RunFolder, TrainLog, environment, read_json, write_json
@@ -26,13 +24,20 @@ from tutelage.train.objectives import objectives
 from tutelage.train.trackers import trackers
 
 
-def train(recipe: str | Path, out: str | Path, overrides: Sequence[str] = ()) -> RunFolder:
+def train(
+    recipe: str | Path,
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
+) -> RunFolder:
     """Tune a model as a recipe says and leave it in a new run folder.
 
     Args:
         recipe: the recipe's file.
         out: the run folder to make.
         overrides: settings such as `train.learning_rate=2e-4`.
+        overwrite: remove a run that is there.
 
     Raises:
         UserError: the recipe, the data or the model is not as it must be.
@@ -40,7 +45,7 @@ def train(recipe: str | Path, out: str | Path, overrides: Sequence[str] = ()) ->
     resolved = load_recipe(recipe, overrides).resolved()
     bench = from_recipe(resolved)
     prepared = prepare(resolved, bench.renderer)
-    return train_prepared(bench, prepared, RunFolder.create(out))
+    return train_prepared(bench, prepared, RunFolder.create(out, overwrite))
 
 
 def resume(run: str | Path) -> RunFolder:

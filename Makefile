@@ -1,0 +1,47 @@
+# Each target makes what it needs; nothing is needed beforehand but Python 3.11+ and a clone.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+OUT    ?= runs/demo
+
+.PHONY: install demo test test-all lint format bench docs clean
+
+install: $(STAMP)
+
+# torch goes first and pinned: an unpinned one may bring gigabytes of CUDA with it.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+demo: install
+	$(BIN)/tutelage demo --out $(OUT) --overwrite
+
+test: install
+	$(BIN)/python -m pytest
+
+test-all: install
+	$(BIN)/python -m pytest -m 'slow or not slow' --timeout 1800
+
+lint: install
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+bench: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python benchmarks/metric_speed.py
+	$(BIN)/python benchmarks/tuning_speed.py
+
+docs: install
+	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md
+
+clean:
+	rm -rf $(VENV) runs
