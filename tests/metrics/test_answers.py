@@ -47,6 +47,12 @@ def test_squad_rules(prediction, references, exact, f1):
         assert scores.per_item.tolist() == pytest.approx([expected], abs=1e-15)
 
 
+def test_exact_text_minds_all_but_surrounding_space():
+    answers = ['{"a": 1}\n', '{"a":1}', "Yes", "yes."]
+    references = [['{"a": 1}'], ['{"a": 1}'], ["yes", "Yes"], ["yes"]]
+    assert METRICS.get("exact_text").score(answers, references).per_item.tolist() == [1, 0, 1, 0]
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcx"), st.sampled_from("abcd")), min_size=1))
 @settings(deadline=None)
 def test_classification_equals_scikit_learn(pairs):

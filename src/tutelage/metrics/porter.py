@@ -5,9 +5,9 @@ algorithm (Porter 1980) in a dozen places: irregular forms, `-ies` and `-ied` of
 after a consonant only, `-alli`, `-bli`, `-fulli`, `-logi`, and short stems of vowel and consonant.
 Snowball's `porter` has none of them and differs in 2.6 % of the words over three letters of
 Alpaca's answers. The rules are few enough to write down; the tests compare them with NLTK's over
-the words of the public data and over random strings. It takes 3 µs a word where NLTK takes 17,
-because the vowel–consonant shape comes from one `str.translate` and a step is skipped where no
-suffix fits.
+the words of the public data and over random strings. It takes 2 µs a word where NLTK takes 14,
+because the vowel–consonant shape comes from one `str.translate` and the rules of a step are
+looked up by the last letter.
 """
 
 from __future__ import annotations
@@ -33,64 +33,77 @@ _IRREGULAR = {
     "succeed": "succeed",
 }
 
-# Within a step the longer of two suffixes that may both fit comes first; the first that fits
-# decides, whether or not its stem is long enough.
-_STEP_2: Rules = (
-    ("ational", "ate"),
-    ("tional", "tion"),
-    ("enci", "ence"),
-    ("anci", "ance"),
-    ("izer", "ize"),
-    ("bli", "ble"),
-    ("alli", "al"),
-    ("entli", "ent"),
-    ("eli", "e"),
-    ("ousli", "ous"),
-    ("ization", "ize"),
-    ("ation", "ate"),
-    ("ator", "ate"),
-    ("alism", "al"),
-    ("iveness", "ive"),
-    ("fulness", "ful"),
-    ("ousness", "ous"),
-    ("aliti", "al"),
-    ("iviti", "ive"),
-    ("biliti", "ble"),
-    ("fulli", "ful"),
+
+def _by_last_letter(rules: Rules) -> dict[str, Rules]:
+    """Rules by the letter that their suffix ends in; most words end in a letter that has none.
+
+    Within a step the longer of two suffixes that may both fit comes first; the first that fits
+    decides, whether or not what it leaves is long enough.
+    """
+    return {
+        letter: tuple(rule for rule in rules if rule[0].endswith(letter))
+        for letter in {suffix[-1] for suffix, _ in rules}
+    }
+
+
+_STEP_2 = _by_last_letter(
+    (
+        ("ational", "ate"),
+        ("tional", "tion"),
+        ("enci", "ence"),
+        ("anci", "ance"),
+        ("izer", "ize"),
+        ("bli", "ble"),
+        ("entli", "ent"),
+        ("eli", "e"),
+        ("ousli", "ous"),
+        ("ization", "ize"),
+        ("ation", "ate"),
+        ("ator", "ate"),
+        ("alism", "al"),
+        ("iveness", "ive"),
+        ("fulness", "ful"),
+        ("ousness", "ous"),
+        ("aliti", "al"),
+        ("iviti", "ive"),
+        ("biliti", "ble"),
+        ("fulli", "ful"),
+    )
 )
-_STEP_3: Rules = (
-    ("icate", "ic"),
-    ("ative", ""),
-    ("alize", "al"),
-    ("iciti", "ic"),
-    ("ical", "ic"),
-    ("ful", ""),
-    ("ness", ""),
+_STEP_3 = _by_last_letter(
+    (
+        ("icate", "ic"),
+        ("ative", ""),
+        ("alize", "al"),
+        ("iciti", "ic"),
+        ("ical", "ic"),
+        ("ful", ""),
+        ("ness", ""),
+    )
 )
-_STEP_4: Rules = (
-    ("al", ""),
-    ("ance", ""),
-    ("ence", ""),
-    ("er", ""),
-    ("ic", ""),
-    ("able", ""),
-    ("ible", ""),
-    ("ant", ""),
-    ("ement", ""),
-    ("ment", ""),
-    ("ent", ""),
-    ("ion", ""),
-    ("ou", ""),
-    ("ism", ""),
-    ("ate", ""),
-    ("iti", ""),
-    ("ous", ""),
-    ("ive", ""),
-    ("ize", ""),
+_STEP_4 = _by_last_letter(
+    (
+        ("al", ""),
+        ("ance", ""),
+        ("ence", ""),
+        ("er", ""),
+        ("ic", ""),
+        ("able", ""),
+        ("ible", ""),
+        ("ant", ""),
+        ("ement", ""),
+        ("ment", ""),
+        ("ent", ""),
+        ("ion", ""),
+        ("ou", ""),
+        ("ism", ""),
+        ("ate", ""),
+        ("iti", ""),
+        ("ous", ""),
+        ("ive", ""),
+        ("ize", ""),
+    )
 )
-_STEP_2_ENDS = tuple(suffix for suffix, _ in _STEP_2)
-_STEP_3_ENDS = tuple(suffix for suffix, _ in _STEP_3)
-_STEP_4_ENDS = tuple(suffix for suffix, _ in _STEP_4)
 
 # y is left for `_shape`: it depends on the letter before.
 _SHAPE = str.maketrans("aeioubcdfghjklmnpqrstvwxz0123456789", "v" * 5 + "c" * 30)
@@ -102,15 +115,17 @@ def stem(word: str) -> str:
         return _IRREGULAR[word]
     if len(word) <= 2:
         return word
-    word = _plural(word)
-    word = _past_and_gerund(word)
-    word = _final_y(word)
+    if word[-1] == "s":
+        word = _plural(word)
+    if word[-1] in "dg":
+        word = _past_and_gerund(word)
+    if word[-1] == "y":
+        word = _final_y(word)
     word = _double_suffix(word)
-    if word.endswith(_STEP_3_ENDS):
-        word = _replace(word, _STEP_3, 0)
-    if word.endswith(_STEP_4_ENDS):
-        word = _step_4(word)
-    return _tidy(word)
+    word = _replace(word, _STEP_3, 0)
+    if word[-3:] != "ion" or word[-4:-3] in ("s", "t"):  # step 4 drops -ion only after s or t
+        word = _replace(word, _STEP_4, 1)
+    return _tidy(word) if word[-1] in "el" else word
 
 
 def _shape(word: str) -> str:
@@ -136,9 +151,9 @@ def _ends_short(word: str) -> bool:
     return shape.endswith("cvc") and word[-1] not in "wxy"
 
 
-def _replace(word: str, rules: Rules, least: int) -> str:
+def _replace(word: str, rules: dict[str, Rules], least: int) -> str:
     """Apply the first rule whose suffix fits, if what is left has a measure above `least`."""
-    for suffix, replacement in rules:
+    for suffix, replacement in rules.get(word[-1], ()):
         if word.endswith(suffix):
             rest = word[: -len(suffix)]
             return rest + replacement if _measure(rest) > least else word
@@ -147,7 +162,7 @@ def _replace(word: str, rules: Rules, least: int) -> str:
 
 def _plural(word: str) -> str:
     """Step 1a: sses → ss, ies → i (ie in a word of four letters), s → nothing."""
-    if not word.endswith("s") or word.endswith("ss"):
+    if word.endswith("ss"):
         return word
     if word.endswith("sses"):
         return word[:-2]
@@ -180,28 +195,17 @@ def _past_and_gerund(word: str) -> str:
 
 def _final_y(word: str) -> str:
     """Step 1c: y → i after a consonant that is not the whole stem."""
-    if len(word) > 2 and word.endswith("y") and _shape(word)[-2] == "c":
-        return word[:-1] + "i"
-    return word
+    return word[:-1] + "i" if len(word) > 2 and _shape(word)[-2] == "c" else word
 
 
 def _double_suffix(word: str) -> str:
     """Step 2: double suffixes to single ones; -alli first, and its result once more."""
     if word.endswith("alli") and _measure(word[:-4]) > 0:
         return _double_suffix(word[:-2])
-    if word.endswith(_STEP_2_ENDS):
-        return _replace(word, _STEP_2, 0)
     # The l of -logi counts as the stem's, so that geo- and theo- work like archaeo-.
     if word.endswith("logi") and _measure(word[:-3]) > 0:
         return word[:-1]
-    return word
-
-
-def _step_4(word: str) -> str:
-    """Step 4: drop a suffix after a long stem; -ion only after s or t."""
-    if word.endswith("ion") and word[-4:-3] not in ("s", "t"):
-        return word
-    return _replace(word, _STEP_4, 1)
+    return _replace(word, _STEP_2, 0)
 
 
 def _tidy(word: str) -> str:

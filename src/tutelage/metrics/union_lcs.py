@@ -11,8 +11,8 @@ token of the reference sentence, and one step advances all lanes by one answer t
 - backward, where each lane falls to its highest row that either matches the answer's token (and
   is taken) or grows (then the walk moves on to the token before).
 
-A pair of 300-token texts takes a fiftieth of the time or less, whether it is one paragraph or
-thirty lines (benchmarks/RESULTS.md, "metrics").
+A pair of 300-token texts takes 0.3–0.5 ms where the tables take 17 (benchmarks/RESULTS.md,
+"metrics").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 
 Sentence = Sequence[str]
 
@@ -43,9 +43,9 @@ def union_lcs_matches(reference: Sequence[Sentence], answer: Sequence[Sentence])
     union = 0
     for block in range(len(columns)):
         union |= taken >> (8 * lanes.size * block)
-    bits = f"{union & lanes.data:b}"
-    hit = Counter(compress(lanes.tokens, map(int, reversed(bits))))
-    return (hit & available).total()
+    return sum(
+        min((union & bits).bit_count(), available[token]) for token, bits in lanes.tokens.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +53,33 @@ class _Lanes:
     """The layout of one block: a lane a reference sentence, and an empty guard bit above each.
 
     Attributes:
-        tokens: the token at each bit; empty for a guard.
+        tokens: for each token, the bits that hold it.
+        masks: the same as `size` little-endian bytes.
         data: the bits that are not guards.
-        masks: for each token, the bits that hold it, as `size` little-endian bytes.
         size: bytes of the block.
     """
 
-    tokens: list[str]
-    data: int
+    tokens: dict[str, int]
     masks: dict[str, bytes]
+    data: int
     size: int
 
     @classmethod
     def of(cls, reference: Sequence[Sentence], available: Container[str]) -> _Lanes:
         """Lay out the tokens that are `available`: no walk ever stops at another."""
-        tokens: list[str] = []
-        bits: dict[str, int] = {}
-        data = 0
+        tokens: dict[str, int] = {}
+        data, bit = 0, 1
         for sentence in reference:
-            start = len(tokens)
+            start = bit
             for token in sentence:
                 if token in available:
-                    bits[token] = bits.get(token, 0) | 1 << len(tokens)
-                    tokens.append(token)
-            data |= (1 << len(tokens)) - (1 << start)
-            tokens.append("")
-        size = len(tokens) // 8 + 1
-        masks = {token: mask.to_bytes(size, "little") for token, mask in bits.items()}
-        return cls(tokens, data, masks, size)
+                    tokens[token] = tokens.get(token, 0) | bit
+                    bit <<= 1
+            data |= bit - start
+            bit <<= 1
+        size = bit.bit_length() // 8 + 1
+        masks = {token: bits.to_bytes(size, "little") for token, bits in tokens.items()}
+        return cls(tokens, masks, data, size)
 
     def matches(self, sentence: Sentence) -> list[bytes]:
         """The masks of a sentence's tokens; a run of tokens that match nowhere acts as one."""

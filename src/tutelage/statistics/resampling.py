@@ -3,8 +3,8 @@
 A resample of n items is a row of n weights; the totals of all metrics on it are one matrix
 product of the weights with the metrics' statistics side by side. So the weights are drawn once
 for all metrics, and metrics measured together are paired by construction. 10,000 resamples of 20
-metrics on 2,000 items take well under two seconds on two cores (benchmarks/RESULTS.md,
-"metrics"). Weights are drawn in blocks, so that memory depends on neither number.
+metrics on 2,000 items take 0.4–0.6 s on two shared cores (benchmarks/RESULTS.md, "metrics").
+Weights are drawn in blocks, so that memory depends on neither number.
 
 Intervals are percentile intervals (Efron 1979): simple, and never outside the metric's range. Of
 1,000 simulated means each, of two Bernoulli, a Beta and an exponential distribution, a nominal 95 %
