@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from tutelage.recipe import load as load_recipe
 from tutelage.rundir import RunFolder
 from tutelage.train.loop import Loop, TrainingExample
 from tutelage.train.machine import peak_memory
+from tutelage.train.trackers import check_installed
 
 SAMPLES = 3
 DRIFT_SAMPLES = 500
@@ -119,8 +119,9 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     recipe = bench.recipe
     check_scoring(recipe.evaluate, sorted({item.example.task for item in prepared.items}))
     general_texts(recipe.evaluate.general_text)
-    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        loop = make_loop(bench, prepared, RunFolder(Path(scratch)), stack)
+    check_installed(recipe.train.trackers)
+    with tempfile.TemporaryDirectory() as scratch:
+        loop = make_loop(bench, prepared, RunFolder(Path(scratch)))
         seconds, memory = _largest_step(loop)
     _answer_once(bench, prepared)
     sequences = [sequence for example in prepared.train for sequence in example.sequences]

@@ -21,7 +21,7 @@ from tutelage.train.checkpoint import Checkpoints
 from tutelage.train.energy import EnergyMeter
 from tutelage.train.loop import Loop, Tuned
 from tutelage.train.objectives import objectives
-from tutelage.train.trackers import trackers
+from tutelage.train.trackers import Tracker, trackers
 
 
 def train(
@@ -70,7 +70,12 @@ def train_prepared(
     write_json(run.environment, environment())
     prepared.ledger.write(run.ledger)
     with ExitStack() as stack, EnergyMeter() as energy:
-        loop = make_loop(bench, prepared, run, stack)
+        settings = recipe.model_dump(mode="json")
+        watching = [
+            stack.enter_context(closing(trackers.get(name)(recipe.name, run.path, settings)))
+            for name in ["console", *recipe.train.trackers]
+        ]
+        loop = make_loop(bench, prepared, run, watching)
         tuned = loop.run(resume=resume)
     bench.save(run.model)
     metrics = read_json(run.metrics) if run.metrics.exists() else {}
@@ -92,14 +97,11 @@ def train_prepared(
     return run
 
 
-def make_loop(bench: Workbench, prepared: Prepared, run: RunFolder, stack: ExitStack) -> Loop:
-    """The loop of a run; its trackers are closed with `stack`."""
+def make_loop(
+    bench: Workbench, prepared: Prepared, run: RunFolder, watching: Sequence[Tracker] = ()
+) -> Loop:
+    """The loop of a run."""
     recipe = bench.recipe
-    settings = recipe.model_dump(mode="json")
-    watching = [
-        stack.enter_context(closing(trackers.get(name)(recipe.name, run.path, settings)))
-        for name in ["console", *recipe.train.trackers]
-    ]
     peak = recipe.train.learning_rate
     assert peak is not None  # a resolved recipe has one
     return Loop(
