@@ -117,7 +117,7 @@ def check(recipe: str | Path, overrides: Sequence[str] = (), out: str | Path = "
 def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     """The same on what is loaded already; leaves the model as it was."""
     recipe = bench.recipe
-    check_scoring(recipe.evaluate, sorted({item.example.task for item in prepared.items}))
+    check_scoring(recipe.evaluate, prepared.tasks())
     general_texts(recipe.evaluate.general_text)
     check_installed(recipe.train.trackers)
     with tempfile.TemporaryDirectory() as scratch:
@@ -159,12 +159,22 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
 
 
 def _largest_step(loop: Loop) -> tuple[float, int]:
-    """Run the step that needs most memory; predicted seconds of the run, and peak memory."""
+    """Run the step that needs most memory; predicted seconds of the run, and peak memory.
+
+    Raises:
+        UserError: the model passes by something that is to be trained.
+    """
     packs = loop.longest()
     largest = max(packs, key=len)
-    loop.loss_sum(largest)  # the first call also sets kernels up
+    passed_by = loop.try_pack(largest)  # the first call also sets kernels up
+    if passed_by:
+        raise UserError(
+            f"{len(passed_by)} trainable weights get no gradient, such as {passed_by[0]}",
+            where="model",
+            fix="this architecture does not use them as expected; narrow model.lora.target_modules",
+        )
     started = time.perf_counter()
-    loop.loss_sum(largest)
+    loop.try_pack(largest)
     per_token = (time.perf_counter() - started) / len(largest)
     tokens = sum(len(s.ids) for example in loop.examples for s in example.sequences)
     share = loop.steps / loop.order.steps_an_epoch

@@ -56,7 +56,7 @@ def evaluate(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> dict[str, Any]:
     """The same on what is loaded already."""
     options, items = bench.recipe.evaluate, prepared.items
-    check_scoring(options, sorted({item.example.task for item in items}))
+    check_scoring(options, prepared.tasks())
     scored = [ScoredItem(i.example.task, i.held_out, i.example.accepted) for i in items]
     check_references(options, scored)
     started = time.perf_counter()

@@ -63,6 +63,10 @@ class Prepared:
         """Rows read, and how many of them met each fate; the fates add up to what was read."""
         return {"read": len(self.ledger), **self.ledger.counts()}
 
+    def tasks(self) -> set[str]:
+        """Names of all tasks, trained and asked."""
+        return {example.task for example in self.train} | {i.example.task for i in self.items}
+
     def fingerprint(self) -> str:
         """SHA-256 of what is trained on, validated with and asked, token by token."""
         digest = hashlib.sha256(self.renderer.fingerprint.encode())

@@ -91,6 +91,10 @@ def from_recipe(recipe: Recipe) -> Workbench:
     """
     set_threads(recipe.train.threads)
     loaded = load(recipe.model)
+    # What `auto` chose is part of the run: a later command must not choose otherwise.
+    precision = str(loaded.dtype).removeprefix("torch.")
+    model = recipe.model.model_copy(update={"precision": precision})
+    recipe = recipe.model_copy(update={"model": model})
     renderer = Renderer(loaded.tokenizer, recipe.prompt)
     family, method = families.get(loaded.family), methods.get(recipe.model.method)
     probe_model(family, loaded.model)

@@ -159,14 +159,20 @@ class Loop:
         taken = ordered[: self.options.batch_size]
         return self._packs([s for example in taken for s in example.sequences])
 
-    def loss_sum(self, forest: Forest) -> float:
-        """Summed loss of one pack, forwards and backwards; gradients are dropped again."""
+    def try_pack(self, forest: Forest) -> list[str]:
+        """Run one pack forwards and backwards, as a trial that leaves nothing behind.
+
+        Returns:
+            Names of trainable parameters that got no gradient: the model passes them by.
+        """
         self.model.train()
         with using(TreeLayout(forest.segments, self.model.device)):
             loss = self.objective.loss_sum(self.family, self.model, forest)
             loss.backward()  # type: ignore[no-untyped-call]
+        parameters = self.optimizer.parameters
+        passed_by = [name for name, parameter in parameters.items() if parameter.grad is None]
         self.model.zero_grad(set_to_none=True)
-        return loss.item()
+        return passed_by
 
     def _step(self, progress: Progress) -> tuple[Progress, float]:
         started = time.perf_counter()
