@@ -71,7 +71,7 @@ def test_verdict_finds_the_planted_truth(comparison):
     assert verdict.trained.unchanged == ("same",)
     assert verdict.held_out.improved == ("new_better",)
     assert verdict.sentence == (
-        "One of three trained tasks improved significantly and one got worse; "
+        "One of three trained tasks got significantly better and one significantly worse; "
         "the held-out task improved significantly."
     )
 
@@ -234,8 +234,8 @@ def test_verdict_sentences():
     right = dict.fromkeys(wrong, 1.0)
     better = compare_answers(both, answered(both, wrong), answered(both, right), options())
     assert better.verdict.sentence == (
-        "All two trained tasks improved significantly and none got worse; "
-        "all two held-out tasks improved significantly and none got worse."
+        "All two trained tasks got significantly better and none significantly worse; "
+        "all two held-out tasks got significantly better and none significantly worse."
     )
     same = compare_answers(both[:50], answered(both[:50], wrong), ["wrong"] * 50, options())
     assert same.verdict.sentence == "None of two trained tasks changed significantly."

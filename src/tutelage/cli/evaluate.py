@@ -28,11 +28,11 @@ def show(metrics: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="base against tuned, on the same held-out items", title_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("task", "metric"):
-        table.add_column(column)
-    for column in ("items", "base", "tuned", "difference", "interval", "p (Holm)"):
-        table.add_column(column, justify="right")
+        table.add_column(column, no_wrap=True)
+    for column in ("n", "base", "tuned", "difference", "p (Holm)"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in metrics.get("comparison", []):
         if not row["primary"]:
             continue
@@ -40,19 +40,20 @@ def show(metrics: dict[str, Any]) -> None:
         better = (row["difference"] > 0) == row["higher_is_better"]
         colour = ("green" if better else "red") if row["significant"] else ""
         numbers = [f"{row[key]:.{digits}f}" for key in ("base", "tuned")]
-        low, high = (f"{bound:+.{digits}f}" for bound in row["interval"])
+        change, low, high = (f"{n:+.{digits}f}" for n in (row["difference"], *row["interval"]))
         table.add_row(
-            f"{row['task']}{' (held out)' if row['held_out'] else ''}",
+            f"{row['task']}{' *' if row['held_out'] else ''}",
             row["metric"],
             str(row["items"]),
             *numbers,
-            f"{row['difference']:+.{digits}f}",
-            f"{low} to {high}",
+            f"{change} [{low}, {high}]".replace("[", r"\["),
             f"{row['p_corrected']:.4f}",
             style=colour,
         )
     console = Console()
     console.print(table)
+    percent = f"{100 * metrics['confidence']:g} %"
+    console.print(f"* held out of training; in brackets the {percent} interval", highlight=False)
     if forgetting := metrics.get("forgetting"):
         low, high = forgetting["interval"]
         console.print(

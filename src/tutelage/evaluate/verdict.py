@@ -73,7 +73,7 @@ def _clause(outcome: Outcome, side: str) -> str:
     if not improved and not worsened:
         return f"none of {tasks} changed significantly"
     some = f"all {tasks}" if improved == outcome.tasks else f"{_word(improved)} of {tasks}"
-    return f"{some} improved significantly and {_word(worsened)} got worse"
+    return f"{some} got significantly better and {_word(worsened)} significantly worse"
 
 
 def _word(number: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from tutelage.data.example import Message
 from tutelage.evaluate.comparison import AnswerComparison, compare_answers
 from tutelage.evaluate.forgetting import forgetting
 from tutelage.evaluate.scoring import AnswerScores, check_references
@@ -130,6 +131,13 @@ def _comparison(compared: AnswerComparison) -> dict[str, Any]:
     }
 
 
+def _readable(turns: Sequence[Message]) -> str:
+    """What was asked, for people: a lone user turn as it is, else each turn under its role."""
+    if [turn.role for turn in turns] == ["user"]:
+        return turns[0].content
+    return "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+
+
 def _write(
     path: Path,
     items: Sequence[Item],
@@ -145,7 +153,7 @@ def _write(
             "held_out": [item.held_out for item in items],
             "file": [item.example.source.file for item in items],
             "row": [item.example.source.row for item in items],
-            "prompt": [item.prompt_text for item in items],
+            "prompt": [_readable(item.example.prompt) for item in items],
             "references": [list(item.example.accepted) for item in items],
             "prediction": list(said),
             "finish_reason": [answer.finish_reason for answer in answers],

@@ -31,13 +31,11 @@ class Item:
     Attributes:
         example: as read; its references score the answer.
         prompt_ids: what the model is given.
-        prompt_text: the same as text, for people.
         held_out: its task is never trained on.
     """
 
     example: Example
     prompt_ids: tuple[int, ...]
-    prompt_text: str
     held_out: bool
 
 
@@ -131,13 +129,12 @@ def _items(
             continue
         try:
             ids = renderer.prompt_ids(example.prompt, example.tools)
-            text = renderer.prompt_text(example.prompt, example.tools)
         except TemplateRefused as error:
             ledger.mark(example.source, Fate.DROPPED, Reason.TEMPLATE_REFUSED, str(error))
             continue
         fitted = _fitted_prompt(example, ids, renderer, ledger)
         if fitted is not None:
-            items.append(Item(example, tuple(fitted), text, example.task in held_out))
+            items.append(Item(example, tuple(fitted), example.task in held_out))
     return items
 
 
