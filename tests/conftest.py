@@ -1,3 +1,27 @@
 """Shared by all tests: the package comes before torch, as it does behind the command."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 import tutelage  # noqa: F401
+from commands import Commands
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """Runs `tutelage`: `command("check", "recipe.yaml", cwd=folder)`."""
+    commands = Commands(tmp_path_factory.mktemp("commands") / "streams")
+    yield commands
+    commands.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny random model; tests must not change it."""
+    import tiny_project
+
+    return tiny_project.write_model(tmp_path_factory.mktemp("tiny") / "model")
