@@ -1,7 +1,13 @@
-"""The command `tutelage`: its verbs, and what becomes of a user's mistake (exit code 2)."""
+"""The command `tutelage`: its verbs, and what becomes of a user's mistake (exit code 2).
+
+What the machine refuses (a full disk, a folder that may not be written) is no bug either and is
+said in a line, wherever it happens. Messages quote files of strangers, so control characters in
+them are spelled out before they reach a terminal.
+"""
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -10,6 +16,12 @@ import typer
 from tutelage import __version__
 from tutelage.cli import chat, check, demo, evaluate, export, init, report, run, score, train
 from tutelage.errors import UserError
+
+REFUSED = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EIO),
+}
+"""Errors of the operating system that say something about the machine, not about our code."""
 
 app = typer.Typer(
     help="From raw instruction data to a tuned language model, and the proof of it.",
@@ -51,10 +63,21 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        sys.stderr.write(f"tutelage: {error}\n")
+        _say(str(error))
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.exit(141)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("\ntutelage: interrupted; `tutelage train RUN --resume` continues a run\n")
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(141)
+
+
+def _say(message: str) -> None:
+    from tutelage.report.text import visible
+
+    sys.stderr.write(f"tutelage: {visible(message)}\n")

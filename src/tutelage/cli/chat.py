@@ -28,7 +28,7 @@ def chat(
     while True:
         try:
             said = input(f"{'base' if talk.base else 'tuned'}> ").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             typer.echo()
             return
         if said == "/quit":
@@ -45,5 +45,7 @@ def chat(
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    from tutelage.report.text import visible
+
+    sys.stdout.write(visible(text))  # a model may say escape sequences
     sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Recipe, Settings
+from tutelage.cli.arguments import AsJson, Recipe, Settings, read_early
 
 if TYPE_CHECKING:
     from tutelage.pipeline.check import Check
@@ -22,9 +22,10 @@ def check(
     """Preflight: render all data, run the longest batch, answer a prompt, try every gate."""
     import orjson
 
+    overrides = read_early(recipe, settings)
     from tutelage.pipeline.check import check as run_check
 
-    found = run_check(recipe, settings or [], out)
+    found = run_check(recipe, overrides, out)
     if as_json:
         typer.echo(orjson.dumps(found.as_dict(), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -36,12 +37,16 @@ def show(found: Check) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from tutelage.report.text import visible
+
+    # Names and tokens are text, whatever brackets are in them.
+    console = Console(highlight=False, markup=False)
     for sample in found.samples:
-        console.print(f"[dim]{sample.source}[/dim]  (trained tokens in green, underlined)")
+        console.print(f"{visible(sample.source)}  (trained tokens in green, underlined)")
         line = Text()
         for text, trained in sample.tokens:
-            line.append(_visible(text), style="underline green" if trained else "dim")
+            shown = visible(text).replace("\n", "⏎\n")
+            line.append(shown, style="underline green" if trained else "dim")
         console.print(line, soft_wrap=True)
         console.print()
     counts = found.counts
@@ -74,14 +79,10 @@ def show(found: Check) -> None:
         f"{found.disk_free_bytes / 2**30:.1f} GiB free"
     )
     for note in found.notes:
-        console.print(f"note        {note}", markup=False)
+        console.print(f"note        {note}")
 
 
 def _duration(seconds: float) -> str:
     from tutelage.train.trackers.console import duration
 
     return duration(seconds)
-
-
-def _visible(text: str) -> str:
-    return text.replace("\n", "⏎\n")

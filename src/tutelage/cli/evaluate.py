@@ -27,6 +27,9 @@ def show(metrics: dict[str, Any]) -> None:
     """Print the primary metric of every task and the verdict."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from tutelage.report.text import visible
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("task", "metric"):
@@ -42,11 +45,11 @@ def show(metrics: dict[str, Any]) -> None:
         numbers = [f"{row[key]:.{digits}f}" for key in ("base", "tuned")]
         change, low, high = (f"{n:+.{digits}f}" for n in (row["difference"], *row["interval"]))
         table.add_row(
-            f"{row['task']}{' *' if row['held_out'] else ''}",
+            Text(f"{visible(row['task'])}{' *' if row['held_out'] else ''}"),
             row["metric"],
             str(row["items"]),
             *numbers,
-            f"{change} [{low}, {high}]".replace("[", r"\["),
+            Text(f"{change} [{low}, {high}]"),
             f"{row['p_corrected']:.4f}",
             style=colour,
         )

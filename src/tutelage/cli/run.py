@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Overwrite, Recipe, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Recipe, Settings, read_early
 
 
 def run(
@@ -21,10 +21,12 @@ def run(
     import orjson
 
     from tutelage.cli import check, evaluate
+
+    overrides = read_early(recipe, settings)
     from tutelage.pipeline.run import run as job
 
     show = None if as_json else check.show
-    metrics = job(recipe, out, settings or [], overwrite=overwrite, on_checked=show)
+    metrics = job(recipe, out, overrides, overwrite=overwrite, on_checked=show)
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Overwrite, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Settings, read_early
 from tutelage.errors import UserError
 
 
@@ -30,13 +30,16 @@ def train(
         raise UserError("no run folder was named", fix="add --out RUN, or --resume to continue one")
     import orjson
 
+    from tutelage.rundir import RunFolder, read_json
+
+    recipe_file = recipe if out else RunFolder.open(recipe).recipe
+    overrides = read_early(recipe_file, settings)
     from tutelage.pipeline import train as job
-    from tutelage.rundir import read_json
 
     if out is None:
         run = job.resume(recipe)
     else:
-        run = job.train(recipe, out, settings or [], overwrite=overwrite)
+        run = job.train(recipe, out, overrides, overwrite=overwrite)
     training = read_json(run.metrics)["training"]
     if as_json:
         typer.echo(orjson.dumps({"run": str(run.path), "training": training}).decode())

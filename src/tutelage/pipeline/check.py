@@ -7,6 +7,7 @@ looked up, every tracker opened, and the disk asked.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -16,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.errors import UserError
-from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.infer.backend import Request
-from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Prepared, prepare
 from tutelage.pipeline.train import make_loop
 from tutelage.pipeline.workbench import Workbench, from_recipe
@@ -117,8 +116,6 @@ def check(recipe: str | Path, overrides: Sequence[str] = (), out: str | Path = "
 def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     """The same on what is loaded already; leaves the model as it was."""
     recipe = bench.recipe
-    check_scoring(recipe.evaluate, prepared.tasks())
-    general_texts(recipe.evaluate.general_text)
     check_installed(recipe.train.trackers)
     with tempfile.TemporaryDirectory() as scratch:
         loop = make_loop(bench, prepared, RunFolder(Path(scratch)))
@@ -194,6 +191,9 @@ def _disk(bench: Workbench, state: int, out: Path) -> tuple[int, int]:
     where = out.absolute()
     while not where.exists():
         where = where.parent
+    if not where.is_dir() or not os.access(where, os.W_OK):
+        found = "may not be written" if where.is_dir() else "is a file"
+        raise UserError(f"the run's place {found}", where=str(where), fix="choose another --out")
     free = shutil.disk_usage(where).free
     if needed > free:
         raise UserError(

@@ -17,9 +17,7 @@ import polars as pl
 from tutelage.data.example import Message
 from tutelage.evaluate.comparison import AnswerComparison, compare_answers
 from tutelage.evaluate.forgetting import forgetting
-from tutelage.evaluate.scoring import AnswerScores, check_references
-from tutelage.evaluate.scoring import Item as ScoredItem
-from tutelage.evaluate.scoring import preflight as check_scoring
+from tutelage.evaluate.scoring import AnswerScores
 from tutelage.infer.backend import Answer, Request
 from tutelage.infer.likelihood import log_likelihoods
 from tutelage.pipeline.general_text import general_texts
@@ -57,9 +55,7 @@ def evaluate(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> dict[str, Any]:
     """The same on what is loaded already."""
     options, items = bench.recipe.evaluate, prepared.items
-    check_scoring(options, prepared.tasks())
-    scored = [ScoredItem(i.example.task, i.held_out, i.example.accepted) for i in items]
-    check_references(options, scored)
+    scored = [item.scored for item in items]
     started = time.perf_counter()
     texts = _general_ids(bench)
     with bench.as_base():

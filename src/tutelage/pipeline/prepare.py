@@ -1,8 +1,9 @@
 """From a recipe's data to what is trained on and what is asked: the same for every job.
 
 Rows are read and split, then rendered; whatever the renderer drops or cuts is entered in the
-ledger, and the run stops here if too much was lost. `check`, `train` and `eval` call this one
-function, so what was checked is what is trained, and what is asked is what was held out.
+ledger, and the run stops here if too much was lost, or if the answers could not be scored once
+training is over. `check`, `train` and `eval` call this one function, so what was checked is what
+is trained, and what is asked is what was held out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.load import load as load_data
 from tutelage.errors import UserError
+from tutelage.evaluate.scoring import Item as ScoredItem
+from tutelage.evaluate.scoring import check_references
+from tutelage.evaluate.scoring import preflight as check_scoring
+from tutelage.pipeline.general_text import general_texts
 from tutelage.prompt.length import prompt_ends
 from tutelage.prompt.renderer import Renderer
 from tutelage.prompt.template import TemplateRefused
@@ -37,6 +42,11 @@ class Item:
     example: Example
     prompt_ids: tuple[int, ...]
     held_out: bool
+
+    @property
+    def scored(self) -> ScoredItem:
+        """What its answers are scored against."""
+        return ScoredItem(self.example.task, self.held_out, self.example.accepted)
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,8 @@ def prepare(recipe: Recipe, renderer: Renderer) -> Prepared:
     """Read, split and render a resolved recipe's data.
 
     Raises:
-        UserError: the data cannot be read, too much of it was lost, or none is left to train on.
+        UserError: the data cannot be read, too much of it was lost, none is left to train on, or
+            the recipe's evaluation does not fit it.
     """
     splits = load_data(recipe.data, Path())
     train = _rendered(splits.train, renderer, splits.ledger)
@@ -104,7 +115,11 @@ def prepare(recipe: Recipe, renderer: Renderer) -> Prepared:
             where="data.train",
             fix="see the ledger's reasons, or set aside less for validation and test",
         )
-    return Prepared(train, validation, items, splits.ledger, renderer)
+    prepared = Prepared(train, validation, items, splits.ledger, renderer)
+    check_scoring(recipe.evaluate, prepared.tasks())
+    check_references(recipe.evaluate, [item.scored for item in items])
+    general_texts(recipe.evaluate.general_text)
+    return prepared
 
 
 def _rendered(

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from tutelage.errors import UserError
 from tutelage.infer.decoder import ROWS, Decoder
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.families import Family, families
@@ -110,14 +111,26 @@ def from_run(run: RunFolder, recipe: Recipe) -> Workbench:
         UserError: the run has no model yet, or its base is not the one it was tuned from.
     """
     folder = run.require(run.model)
+    if not (folder / DESCRIPTION).is_file():
+        raise UserError(
+            f"the folder holds no tuned model: {DESCRIPTION} is missing",
+            where=str(folder),
+            fix="give a folder that was --out of `tutelage run` or `train`",
+        )
     described = read_json(folder / DESCRIPTION)
+    if described["method"] != recipe.model.method:
+        raise UserError(
+            f"the run was tuned by the method {described['method']}",
+            where="model.method",
+            fix="leave it as it is, or tune anew",
+        )
     # The template travels with the run: whatever the recipe's file says now, this one was trained.
     if (template := folder / "chat_template.jinja").is_file():
         prompt = recipe.prompt.model_copy(update={"template": str(template)})
         recipe = recipe.model_copy(update={"prompt": prompt})
     bench = from_recipe(recipe)
-    bench.method.load(bench.model, folder)
     check_same_base(described, bench.loaded)
+    bench.method.load(bench.model, folder)
     return bench
 
 
@@ -133,8 +146,6 @@ def probe_model(family: Family, model: PreTrainedModel) -> None:
 
 def check_same_base(described: dict[str, Any], loaded: LoadedModel) -> None:
     """Refuse to put a tuning on another base than the one it was made on."""
-    from tutelage.errors import UserError
-
     if fingerprint(loaded.folder) != described["base_fingerprint"]:
         raise UserError(
             "the base model's files are not those this run was tuned from",
