@@ -21,9 +21,14 @@ CHUNK_LOGITS = 1 << 23
 """Logits formed at a time: 32 MiB in float32."""
 
 
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The tensor as float32, or as it is where it is more precise."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
 def plain_cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tensor) -> Tensor:
     """The definition, all logits at once; see `cross_entropy_sum`."""
-    logits = head.logits(hidden).float()
+    logits = at_least_float32(head.logits(hidden))
     return (F.cross_entropy(logits, targets, reduction="none") * weights).sum()
 
 
@@ -37,8 +42,10 @@ def cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tens
         weights: (n,) float32.
 
     Returns:
-        A float32 scalar.
+        A scalar, float32 (float64 for a model of that precision).
     """
+    if not torch.is_grad_enabled():  # the function below would form gradients all the same
+        return -(log_probabilities(hidden, head, targets) * weights).sum()
     loss: Tensor = _CrossEntropySum.apply(  # type: ignore[no-untyped-call]
         hidden, head.weight, head.bias, targets, weights, head.scale, head.softcap
     )
@@ -47,20 +54,20 @@ def cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tens
 
 @torch.no_grad()
 def log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
-    """Natural logarithm of each target's probability, (n,) float32; arguments as above."""
+    """Natural logarithm of each target's probability, (n,), at least float32."""
     found = [
         _picked(logits, targets[rows]) - logits.logsumexp(dim=1)
         for rows, logits in _chunks(hidden, head)
     ]
-    return torch.cat(found) if found else hidden.new_zeros(0, dtype=torch.float32)
+    return torch.cat(found) if found else at_least_float32(hidden.new_zeros(0))
 
 
 def _chunks(hidden: Tensor, head: Head) -> Iterator[tuple[slice, Tensor]]:
-    """Float32 logits, a few rows at a time."""
+    """Logits, at least float32, a few rows at a time."""
     size = max(1, CHUNK_LOGITS // head.weight.shape[0])
     for start in range(0, len(hidden), size):
         rows = slice(start, min(start + size, len(hidden)))
-        yield rows, head.logits(hidden[rows]).float()
+        yield rows, at_least_float32(head.logits(hidden[rows]))
 
 
 def _picked(logits: Tensor, targets: Tensor) -> Tensor:
@@ -82,9 +89,10 @@ class _CrossEntropySum(torch.autograd.Function):
         head = Head(weight, bias, scale, softcap)
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         grad_hidden = torch.empty_like(hidden) if wants_hidden else None
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if wants_weight else None
-        grad_bias = torch.zeros_like(bias, dtype=torch.float32) if wants_bias else None  # type: ignore[arg-type]
-        loss = hidden.new_zeros((), dtype=torch.float32)
+        precise = torch.promote_types(hidden.dtype, torch.float32)
+        grad_weight = torch.zeros_like(weight, dtype=precise) if wants_weight else None
+        grad_bias = torch.zeros_like(bias, dtype=precise) if wants_bias else None  # type: ignore[arg-type]
+        loss = hidden.new_zeros((), dtype=precise)
         for rows, logits in _chunks(hidden, head):
             normaliser = logits.logsumexp(dim=1)
             loss += ((normaliser - _picked(logits, targets[rows])) * weights[rows]).sum()

@@ -2,8 +2,9 @@
 
 The order of examples, the learning rate and dropout are functions of the step, so a checkpoint is
 small: master weights, AdamW's running means, and a few numbers. It is written under another name,
-flushed, and renamed; a folder with its final name is complete, whatever moment the run was killed
-at. Safetensors and JSON only, so a checkpoint cannot run code.
+flushed, and renamed, and loses its name again before it is removed; so a folder with its final
+name is complete, whatever moment the run was killed at. Safetensors and JSON only, so a checkpoint
+cannot run code.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tutelage.errors import UserError
 from tutelage.rundir import read_json, write_json
 
 _NAME = re.compile(r"step-(\d+)")
+_UNFINISHED = ".unfinished-"
+"""Begins the name of what is being written or removed."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,9 @@ class Checkpoints:
 
     def save(self, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
         """Write a checkpoint whole or not at all, then remove the ones no longer needed."""
+        self.clean()
         final = self._path(progress.step)
-        if final.exists():
-            return
-        unfinished = self.folder / f".unfinished-{final.name}"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished = self.folder / f"{_UNFINISHED}{final.name}"
         unfinished.mkdir(parents=True)
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         save_file(contiguous, unfinished / "state.safetensors")
@@ -80,6 +81,11 @@ class Checkpoints:
         unfinished.rename(final)
         _flush(self.folder)
         self._prune(progress.best_step)
+
+    def clean(self) -> None:
+        """Remove what a killed run left half written or half removed."""
+        for left in self.folder.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(left)
 
     def latest(self) -> Progress | None:
         """Progress of the newest complete checkpoint, if there is one."""
@@ -115,7 +121,9 @@ class Checkpoints:
     def _prune(self, best_step: int | None) -> None:
         for step in self._steps()[: -self.keep]:
             if step != best_step:
-                shutil.rmtree(self._path(step))
+                path = self._path(step)
+                path.rename(path.with_name(f"{_UNFINISHED}{path.name}"))
+        self.clean()
 
 
 def _flush(path: Path) -> None:

@@ -19,12 +19,13 @@ from transformers import PreTrainedModel
 from tutelage.data.example import Source
 from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
+from tutelage.model.context import context_length
 from tutelage.model.families import Family
 from tutelage.prompt.renderer import Rendered
 from tutelage.prompt.tree import Forest
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints, Progress
-from tutelage.train.machine import peak_memory, seeded
+from tutelage.train.machine import peak_memory, recompute_activations, seeded
 from tutelage.train.objectives import Objective
 from tutelage.train.optimizer import Optimizer
 from tutelage.train.options import TrainOptions
@@ -112,6 +113,9 @@ class Loop:
         self.checkpoints = checkpoints
         self.trackers = trackers
         self.fingerprint = fingerprint
+        _check_context(model, [*examples, *validation])
+        if options.activation_checkpointing:
+            recompute_activations(model)
         self.order = Order(len(examples), options.batch_size, options.seed)
         self.steps = self.order.steps(options.epochs, options.max_steps)
         self.optimizer = Optimizer(parameters, options)
@@ -180,14 +184,15 @@ class Loop:
         chosen = [self.examples[index] for index in self.order.indices(step)]
         packs = self._packs([s for example in chosen for s in example.sequences])
         supervised = sum(pack.supervised_tokens for pack in packs)
+        normaliser = supervised or 1.0  # a step without any has no loss and no gradient
         self.model.train()
         loss = 0.0
         with seeded(self.options.seed, step, self.model.device):
             for pack in packs:
                 with using(TreeLayout(pack.segments, self.model.device)):
                     pack_loss = self.objective.loss_sum(self.family, self.model, pack)
-                    (pack_loss / supervised).backward()  # type: ignore[no-untyped-call]
-                loss += pack_loss.item() / supervised
+                    (pack_loss / normaliser).backward()  # type: ignore[no-untyped-call]
+                loss += pack_loss.item() / normaliser
         if not math.isfinite(loss):
             raise self._not_finite("loss", step, chosen)
         rate = learning_rate(step, self.steps, self.peak, self.options)
@@ -230,11 +235,16 @@ class Loop:
                 with using(TreeLayout(pack.segments, self.model.device)):
                     loss += self.objective.loss_sum(self.family, self.model, pack).item()
                 weight += pack.supervised_tokens
-        return loss / weight
+        return loss / (weight or 1.0)
 
     def _validate(self, progress: Progress) -> Progress:
         started = time.perf_counter()
         loss = self.validation_loss()
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the validation loss is not finite after step {progress.step}",
+                fix="lower train.learning_rate, or set model.precision: float32",
+            )
         best = progress.best_loss is None or loss < progress.best_loss
         self._record(
             {
@@ -262,6 +272,7 @@ class Loop:
         return self.options.patience is not None and progress.worse >= self.options.patience
 
     def _resume(self) -> Progress:
+        self.checkpoints.clean()
         progress = self.checkpoints.latest()
         if progress is None:
             return Progress(fingerprint=self.fingerprint)
@@ -294,3 +305,20 @@ class Loop:
             where=f"training on {rows}",
             fix="look at these rows; lower train.learning_rate, or set model.precision: float32",
         )
+
+
+def _check_context(model: PreTrainedModel, examples: Sequence[TrainingExample]) -> None:
+    """Refuse sequences that are longer than what the model was made to read."""
+    limit = context_length(model)
+    longest = max(examples, key=_length)
+    if limit is not None and _length(longest) > limit:
+        raise UserError(
+            f"an example has {_length(longest)} tokens, and the model reads at most {limit}",
+            where=f"{longest.source.file} row {longest.source.row}",
+            fix=f"set prompt.max_tokens: {limit}",
+        )
+
+
+def _length(example: TrainingExample) -> int:
+    """Tokens of the example's longest sequence."""
+    return max(len(sequence.ids) for sequence in example.sequences)

@@ -1,13 +1,17 @@
-"""What the loop asks of the machine: memory used so far, and seeds for dropout."""
+"""What the loop asks of the machine: memory used, less of it, and seeds for dropout."""
 
 from __future__ import annotations
 
 import resource
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from transformers import PreTrainedModel
+
+from tutelage.errors import UserError
 
 
 def peak_memory(device: torch.device) -> int:
@@ -25,3 +29,20 @@ def seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed * 1_000_003 + step)
         yield
+
+
+def recompute_activations(model: PreTrainedModel) -> None:
+    """Keep only each layer's input for the backward pass (Chen et al. 2016).
+
+    Raises:
+        UserError: the model cannot.
+    """
+    if not model.supports_gradient_checkpointing:
+        raise UserError(
+            f"{type(model).__name__} cannot recompute its activations",
+            where="train.activation_checkpointing",
+            fix="set it to false; lower train.micro_batch_tokens to save memory",
+        )
+    with warnings.catch_warnings():  # transformers 5.17 has only the name that 5.23 regrets
+        warnings.simplefilter("ignore", FutureWarning)
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})

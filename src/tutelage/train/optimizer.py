@@ -1,8 +1,8 @@
-"""AdamW (Loshchilov & Hutter 2019) in float32, whatever the precision of the model.
+"""AdamW (Loshchilov & Hutter 2019), at least in float32 whatever the precision of the model.
 
 bfloat16 has 8 bits of precision, so an update below a 256th of a weight is lost when added to it:
-training stalls (torchao #1124). Weights that are not float32 get a float32 master, which the
-optimizer moves and from which they are rounded.
+training stalls (torchao #1124). Weights of 16 bits get a float32 master, which the optimizer
+moves and from which they are rounded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Optimizer:
         self.parameters = dict(parameters)
         self.masters: dict[str, Tensor] = {
             name: parameter
-            if parameter.dtype == torch.float32
+            if parameter.dtype.itemsize >= 4
             else nn.Parameter(parameter.detach().float())
             for name, parameter in self.parameters.items()
         }

@@ -20,7 +20,7 @@ def micro_batches(
     """Group and merge sequences so that each pack computes at most `budget` tokens.
 
     Args:
-        sequences: the optimizer step's samples.
+        sequences: the optimizer step's samples, at least one.
         budget: tokens in one forward pass; a single longer sequence travels alone.
         min_shared: shortest prefix that is merged.
 
@@ -29,22 +29,27 @@ def micro_batches(
     """
     ordered = in_sharing_order(sequences)
     new = [_new_tokens(ordered, at, min_shared) for at in range(len(ordered))]
-    packs = max(1, math.ceil(sum(new) / budget))
-    target = min(budget, math.ceil(sum(new) / packs) + max(new) // 2)
-    groups: list[list[Rendered]] = []
-    filled = 0
-    for sequence, added in zip(ordered, new, strict=True):
-        if groups and filled + added <= target:
-            groups[-1].append(sequence)
-            filled += added
-        else:
-            groups.append([sequence])
-            filled = len(sequence.ids)
-    return [merge(group, min_shared) for group in groups]
+    count = math.ceil(sum(new) / budget)
+    target = min(budget, math.ceil(sum(new) / count) + max(new) // 2)
+    packs = []
+    first = 0
+    while first < len(ordered):
+        last, filled = first + 1, len(ordered[first].ids)
+        while last < len(ordered) and filled + new[last] <= target:
+            filled += new[last]
+            last += 1
+        pack = merge(ordered[first:last], min_shared)
+        # A branch may be shorter than what two neighbours share, so the count can be a little low.
+        while len(pack) > budget and last - first > 1:
+            last -= 1
+            pack = merge(ordered[first:last], min_shared)
+        packs.append(pack)
+        first = last
+    return packs
 
 
 def _new_tokens(ordered: Sequence[Rendered], at: int, min_shared: int) -> int:
-    """Tokens that a sequence adds to a pack which holds its neighbour before it."""
+    """Tokens that a sequence adds, at least, to a pack which holds its neighbour before it."""
     length = len(ordered[at].ids)
     if at == 0:
         return length

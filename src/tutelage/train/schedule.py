@@ -10,16 +10,16 @@ from tutelage.train.options import TrainOptions
 def learning_rate(step: int, steps: int, peak: float, options: TrainOptions) -> float:
     """Learning rate of 0-based `step` of `steps`.
 
-    It rises linearly over the warm-up (the first step already moves), then falls to
-    `final_learning_rate * peak` at the last step, along a cosine (Loshchilov & Hutter 2017) or a
-    line, or stays.
+    It rises linearly over the warm-up to the peak, then falls along a cosine (Loshchilov & Hutter
+    2017) or a line, or stays. The first step already moves, and so does the last: zero before it
+    and `final_learning_rate * peak` after it are where the curve would stand one step further.
     """
     warmup = math.ceil(options.warmup * steps)
     if step < warmup:
         return peak * (step + 1) / warmup
     if options.schedule == "constant":
         return peak
-    progress = (step - warmup + 1) / max(1, steps - warmup)
+    progress = (step - warmup) / (steps - warmup)
     remaining = 0.5 * (1 + math.cos(math.pi * progress))
     if options.schedule == "linear":
         remaining = 1 - progress

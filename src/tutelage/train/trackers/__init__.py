@@ -18,7 +18,6 @@ OpenTracker = Callable[[str, Path, dict[str, Any]], Tracker]
 trackers: Registry[OpenTracker] = Registry("tracker", "tutelage.train.trackers")
 
 
-
 def check_installed(names: Iterable[str]) -> None:
     """Find a missing extra before training, without opening anything.
 

@@ -1,0 +1,87 @@
+"""Packs hold every sequence once, within the budget."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from forests import families_of_sequences, rendered
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tutelage.prompt.renderer import Rendered
+from tutelage.prompt.tree import Forest
+from tutelage.train.packing import micro_batches
+
+
+def leaves(pack: Forest) -> list[tuple[int, ...]]:
+    """The token sequences that a forest holds: one for each way from a root to a leaf."""
+    paths: list[tuple[int, ...]] = []
+    for segment in pack.segments:
+        above = paths[segment.parent] if segment.parent >= 0 else ()
+        paths.append(above + tuple(pack.ids[segment.start : segment.end].tolist()))
+    inner = {segment.parent for segment in pack.segments}
+    return [path for at, path in enumerate(paths) if at not in inner]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    sequences=families_of_sequences(vocabulary=4, longest=20, most=12),
+    budget=st.integers(1, 80),
+    min_shared=st.sampled_from([1, 2, 8]),
+)
+def test_packs_keep_to_the_budget(sequences: list[Rendered], budget: int, min_shared: int) -> None:
+    packs = micro_batches(sequences, budget, min_shared)
+    lengths = {len(sequence.ids) for sequence in sequences}
+    for pack in packs:
+        alone = len(pack) == pack.logical_tokens and len(pack) in lengths
+        assert len(pack) <= budget or alone
+    assert sum(pack.logical_tokens for pack in packs) == sum(len(s.ids) for s in sequences)
+    supervised = sum(float(s.weights.sum()) for s in sequences)
+    assert sum(pack.supervised_tokens for pack in packs) == pytest.approx(supervised)
+
+
+@settings(max_examples=100, deadline=None)
+@given(lengths=st.lists(st.integers(2, 30), min_size=1, max_size=20), budget=st.integers(2, 100))
+def test_every_sequence_is_in_exactly_one_pack(lengths: list[int], budget: int) -> None:
+    # The first token tells the sequences apart, so that none is another's beginning.
+    sequences = [
+        rendered([at, *[7] * (n - 1)], [0.0] + [1.0] * (n - 1)) for at, n in enumerate(lengths)
+    ]
+    packs = micro_batches(sequences, budget)
+    found = Counter(leaf for pack in packs for leaf in leaves(pack))
+    assert found == Counter(tuple(sequence.ids.tolist()) for sequence in sequences)
+    fewest = -(-sum(lengths) // budget)
+    assert len(packs) <= 2 * fewest + sum(length > budget for length in lengths)
+
+
+def test_a_branch_too_short_to_merge_is_counted() -> None:
+    # The first two share 17 tokens, the third 10 with them: merged at 10, the other 7 are too few.
+    stems = ([1] * 10 + [1] * 7 + [5], [1] * 10 + [1] * 7 + [6], [1] * 10 + [2] * 8)
+    sequences = [rendered(ids, [0.0] + [1.0] * 17) for ids in stems]
+    assert [len(pack) for pack in micro_batches(sequences, 34)] == [34]
+    assert all(len(pack) <= 33 for pack in micro_batches(sequences, 33))
+
+
+def test_loss_weights_follow_the_sequences() -> None:
+    stem = list(range(10, 30))
+    sequences = [rendered([*stem, tail], [0.0] * 20 + [float(tail)]) for tail in (1, 2, 3)]
+    (pack,) = micro_batches(sequences, 1000)
+    assert len(pack) == 23 and pack.logical_tokens == 63
+    assert dict(zip(pack.targets.tolist(), pack.weights.tolist(), strict=True)) == {
+        1: 1.0,
+        2: 2.0,
+        3: 3.0,
+    }
+    assert np.array_equal(pack.predictors, [19, 19, 19])
+
+
+def test_packs_are_of_similar_size() -> None:
+    random = np.random.default_rng(0)
+    sequences = [
+        rendered(random.integers(2, 300, n).tolist(), [0.0] + [1.0] * (n - 1))
+        for n in random.integers(20, 60, 50)
+    ]
+    sizes = [len(pack) for pack in micro_batches(sequences, 512)]
+    assert min(sizes) > max(sizes) / 2
