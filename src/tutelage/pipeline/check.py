@@ -18,7 +18,7 @@ from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
-from tutelage.pipeline.prepare import Prepared, prepare
+from tutelage.pipeline.prepare import Prepared, prepare, read
 from tutelage.pipeline.train import make_loop
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.prompt.renderer import Renderer
@@ -109,8 +109,9 @@ def check(recipe: str | Path, overrides: Sequence[str] = (), out: str | Path = "
         UserError: something would fail.
     """
     resolved = load_recipe(recipe, overrides).resolved()
+    splits = read(resolved)
     bench = from_recipe(resolved)
-    return check_prepared(bench, prepare(resolved, bench.renderer), Path(out))
+    return check_prepared(bench, prepare(resolved, splits, bench.renderer), Path(out))
 
 
 def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:

@@ -21,7 +21,7 @@ from tutelage.evaluate.scoring import AnswerScores
 from tutelage.infer.backend import Answer, Request
 from tutelage.infer.likelihood import log_likelihoods
 from tutelage.pipeline.general_text import general_texts
-from tutelage.pipeline.prepare import Item, Prepared, prepare
+from tutelage.pipeline.prepare import Item, Prepared, prepare, read
 from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench, from_run
 from tutelage.recipe import load as load_recipe
@@ -46,8 +46,9 @@ def evaluate(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """
     folder = RunFolder.open(run)
     recipe = load_recipe(folder.recipe, overrides).resolved()
+    splits = read(recipe)
     bench = from_run(folder, recipe)
-    prepared = prepare(recipe, bench.renderer)
+    prepared = prepare(recipe, splits, bench.renderer)
     check_same_items(prepared, folder)
     return evaluate_prepared(bench, prepared, folder)
 

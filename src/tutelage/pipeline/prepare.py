@@ -17,6 +17,7 @@ from tutelage.data.example import Example
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.load import load as load_data
+from tutelage.data.splits import Splits
 from tutelage.errors import UserError
 from tutelage.evaluate.scoring import Item as ScoredItem
 from tutelage.evaluate.scoring import check_references
@@ -95,14 +96,24 @@ def items_fingerprint(items: Sequence[Item]) -> str:
     return digest.hexdigest()
 
 
-def prepare(recipe: Recipe, renderer: Renderer) -> Prepared:
-    """Read, split and render a resolved recipe's data.
+def read(recipe: Recipe) -> Splits:
+    """Read and split a resolved recipe's data: before the model, which takes minutes if large.
 
     Raises:
-        UserError: the data cannot be read, too much of it was lost, none is left to train on, or
-            the recipe's evaluation does not fit it.
+        UserError: the data cannot be read, or too much of it was lost.
     """
     splits = load_data(recipe.data, Path())
+    splits.ledger.check(recipe.data.max_lost)
+    return splits
+
+
+def prepare(recipe: Recipe, splits: Splits, renderer: Renderer) -> Prepared:
+    """Render a resolved recipe's data.
+
+    Raises:
+        UserError: too much of it was lost, none is left to train on, or the recipe's evaluation
+            does not fit it.
+    """
     train = _rendered(splits.train, renderer, splits.ledger)
     validation = _rendered(splits.validation, renderer, splits.ledger)
     items = _items(splits.test, splits.held_out_tasks, renderer, splits.ledger)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tutelage.pipeline.check import Check, check_prepared
 from tutelage.pipeline.evaluate import evaluate_prepared
-from tutelage.pipeline.prepare import prepare
+from tutelage.pipeline.prepare import prepare, read
 from tutelage.pipeline.train import train_prepared
 from tutelage.pipeline.workbench import from_recipe
 from tutelage.recipe import load as load_recipe
@@ -40,8 +40,9 @@ def run(
         UserError: the recipe, the data or the model is not as it must be.
     """
     resolved = load_recipe(recipe, overrides).resolved()
+    splits = read(resolved)
     bench = from_recipe(resolved)
-    prepared = prepare(resolved, bench.renderer)
+    prepared = prepare(resolved, splits, bench.renderer)
     folder = RunFolder.create(out, overwrite)
     checked = check_prepared(bench, prepared, folder.path)
     if on_checked is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tutelage.errors import UserError
 from tutelage.model.folders import fingerprint as model_fingerprint
-from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare
+from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.recipe import dump as dump_recipe
 from tutelage.recipe import load as load_recipe
@@ -43,8 +43,9 @@ def train(
         UserError: the recipe, the data or the model is not as it must be.
     """
     resolved = load_recipe(recipe, overrides).resolved()
+    splits = read(resolved)
     bench = from_recipe(resolved)
-    prepared = prepare(resolved, bench.renderer)
+    prepared = prepare(resolved, splits, bench.renderer)
     return train_prepared(bench, prepared, RunFolder.create(out, overwrite))
 
 
@@ -56,8 +57,10 @@ def resume(run: str | Path) -> RunFolder:
     """
     folder = RunFolder.open(run)
     recipe = load_recipe(folder.recipe).resolved()
+    splits = read(recipe)
     bench = from_recipe(recipe)
-    return train_prepared(bench, prepare(recipe, bench.renderer), folder, resume=True)
+    prepared = prepare(recipe, splits, bench.renderer)
+    return train_prepared(bench, prepared, folder, resume=True)
 
 
 def train_prepared(
@@ -79,6 +82,7 @@ def train_prepared(
         tuned = loop.run(resume=resume)
     bench.save(run.model)
     metrics = read_json(run.metrics) if run.metrics.exists() else {}
+    evaluated = metrics["evaluation"]["seconds"] if "evaluation" in metrics else None
     metrics |= {
         "schema": 1,
         "name": recipe.name,
@@ -87,8 +91,8 @@ def train_prepared(
         "data": _data(prepared),
         "cost": {
             "train_seconds": tuned.progress.seconds,
-            "evaluate_seconds": None,
-            "total_seconds": tuned.progress.seconds,
+            "evaluate_seconds": evaluated,
+            "total_seconds": tuned.progress.seconds + (evaluated or 0),
             "energy_joules": None if resume else energy.joules,
             "energy_source": energy.source,
         },
