@@ -69,7 +69,7 @@ class Checkpoints:
 
     def save(self, progress: Progress, tensors: Mapping[str, Tensor]) -> None:
         """Write a checkpoint whole or not at all, then remove the ones no longer needed."""
-        self.clean()
+        self._clean()
         final = self._path(progress.step)
         unfinished = self.folder / f"{_UNFINISHED}{final.name}"
         unfinished.mkdir(parents=True)
@@ -82,10 +82,12 @@ class Checkpoints:
         _flush(self.folder)
         self._prune(progress.best_step)
 
-    def clean(self) -> None:
-        """Remove what a killed run left half written or half removed."""
-        for left in self.folder.glob(f"{_UNFINISHED}*"):
-            shutil.rmtree(left)
+    def tidy(self) -> None:
+        """Remove what a killed run left: what is half written, half removed or not needed."""
+        self._clean()
+        latest = self.latest()
+        if latest is not None:
+            self._prune(latest.best_step)
 
     def latest(self) -> Progress | None:
         """Progress of the newest complete checkpoint, if there is one."""
@@ -123,7 +125,11 @@ class Checkpoints:
             if step != best_step:
                 path = self._path(step)
                 path.rename(path.with_name(f"{_UNFINISHED}{path.name}"))
-        self.clean()
+        self._clean()
+
+    def _clean(self) -> None:
+        for left in self.folder.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(left)
 
 
 def _flush(path: Path) -> None:

@@ -272,7 +272,7 @@ class Loop:
         return self.options.patience is not None and progress.worse >= self.options.patience
 
     def _resume(self) -> Progress:
-        self.checkpoints.clean()
+        self.checkpoints.tidy()
         progress = self.checkpoints.latest()
         if progress is None:
             return Progress(fingerprint=self.fingerprint)
