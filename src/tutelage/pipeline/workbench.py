@@ -7,6 +7,7 @@ way the parts that belong together (model, family, method, renderer, stop tokens
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,12 +67,17 @@ class Workbench:
             self.loaded = tuned
 
     def save(self, folder: Path) -> None:
-        """Write the tuned part, the tokenizer with its template, and a description of both."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.method.save(self.model, folder)
-        self.renderer.tokenizer.save_pretrained(folder)
+        """Write the tuned part, the tokenizer with its template, and a description of both.
+
+        A kill leaves the old folder, none, or the new one; never a part of one.
+        """
+        unfinished = folder.with_name(f".unfinished-{folder.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        self.method.save(self.model, unfinished)
+        self.renderer.tokenizer.save_pretrained(unfinished)
         write_json(
-            folder / DESCRIPTION,
+            unfinished / DESCRIPTION,
             {
                 "base": self.recipe.model.base,
                 "base_fingerprint": fingerprint(self.loaded.folder),
@@ -82,6 +88,8 @@ class Workbench:
                 "dtype": str(self.loaded.dtype).removeprefix("torch."),
             },
         )
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
 
 
 def from_recipe(recipe: Recipe) -> Workbench:
