@@ -82,3 +82,11 @@ def test_require_names_the_command_that_writes_the_part(tmp_path: Path) -> None:
     assert "tutelage train" in str(caught.value)
     with pytest.raises(UserError, match=r"no predictions/base\.parquet yet"):
         run.require(run.base_predictions)
+
+
+def test_what_a_killed_command_left_is_swept_up(tmp_path: Path) -> None:
+    left = tmp_path / "run" / ".recipe.yaml.abc.tmp"
+    left.parent.mkdir()
+    left.write_text("name: half")
+    assert RunFolder.create(left.parent).path == left.parent
+    assert not left.exists()

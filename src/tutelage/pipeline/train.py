@@ -60,6 +60,7 @@ def resume(run: str | Path) -> RunFolder:
     splits = read(recipe)
     bench = from_recipe(recipe)
     prepared = prepare(recipe, splits, bench.renderer)
+    folder.sweep()
     return train_prepared(bench, prepared, folder, resume=True)
 
 

@@ -56,8 +56,10 @@ class RunFolder:
                 where=str(path),
                 fix="choose another --out",
             )
-        if run.path.is_dir() and any(run.path.iterdir()):
-            run._clear(overwrite)
+        if run.path.is_dir():
+            run.sweep()
+            if any(run.path.iterdir()):
+                run._clear(overwrite)
         run.path.mkdir(parents=True, exist_ok=True)
         return run
 
@@ -154,6 +156,11 @@ class RunFolder:
             where=str(self.path),
             fix=f"`{writer}` writes it",
         )
+
+    def sweep(self) -> None:
+        """Remove the temporary files of a command that was killed; only while no other writes."""
+        for left in self.path.glob(".*.tmp"):
+            left.unlink(missing_ok=True)
 
     def _clear(self, overwrite: bool) -> None:
         if not self.recipe.is_file():
