@@ -1,0 +1,184 @@
+"""The work that all contenders do: the same tokens, from the same weights, in as many steps.
+
+It is prepared once and read by every process. Rows are rendered to ids and labels by our
+renderer, so no contender's time holds any tokenization, and all supervise exactly the same
+tokens (TRL's own tokenization of these rows would add the line break that follows the stop token).
+The first LoRA matrices are drawn once and written in PEFT's form.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tutelage.prompt.renderer import Renderer
+    from tutelage.recipe import Recipe
+
+IGNORED = -100
+"""Label of a token that is not trained, in transformers' convention."""
+
+WARM_UP_STEPS = 2
+
+# AdamW's settings, the same for all.
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+WEIGHT_DECAY = 0.0
+MAX_GRADIENT_NORM = 1.0
+
+ADAPTER = "adapter"
+"""Folder of the first LoRA matrices, in the benchmark's folder."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is to be measured.
+
+    Attributes:
+        data: file of rows, in any format Tutelage reads.
+        base: the model: an embedded name, a folder or a hub id.
+        rows: how many to train on, in one pass.
+        batch_size: rows an optimizer step.
+        rank: of LoRA, on all linear layers but the head.
+        alpha: of LoRA.
+        threads: of the CPU.
+        seed: of the choice of rows, their order and the first matrices.
+    """
+
+    data: str
+    base: str
+    rows: int
+    batch_size: int
+    rank: int
+    alpha: float
+    threads: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample: its ids, and its labels, `IGNORED` where there is no loss."""
+
+    ids: list[int]
+    labels: list[int]
+
+    @property
+    def supervised(self) -> int:
+        return sum(label != IGNORED for label in self.labels)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What every contender does.
+
+    Attributes:
+        settings: as asked for.
+        base: the model's folder.
+        learning_rate: constant, without warm-up.
+        order: indices into `rows` for each step, as our loop draws them.
+        rows: to train on.
+        warm_up: other rows, never trained on: they warm up, and measure what was learned.
+    """
+
+    settings: Settings
+    base: str
+    learning_rate: float
+    order: list[list[int]]
+    rows: list[Row]
+    warm_up: list[Row]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the rows, without padding and before anything is shared."""
+        return sum(len(row.ids) for row in self.rows)
+
+    @property
+    def supervised(self) -> int:
+        """Tokens of the rows that count in the loss."""
+        return sum(row.supervised for row in self.rows)
+
+    def write(self, folder: Path) -> None:
+        (folder / "workload.json").write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Workload:
+        values = json.loads((folder / "workload.json").read_text(encoding="utf-8"))
+        values["settings"] = Settings(**values["settings"])
+        for name in ("rows", "warm_up"):
+            values[name] = [Row(**row) for row in values[name]]
+        return cls(**values)
+
+
+def prepare(settings: Settings, folder: Path) -> None:
+    """Choose and render the rows, draw the order and the first matrices, and note the machine."""
+    from tutelage.model.folders import locate
+    from tutelage.pipeline.workbench import from_recipe
+    from tutelage.recipe.recipe import LEARNING_RATES
+    from tutelage.rundir import environment, write_json
+    from tutelage.train.order import Order
+
+    order = Order(settings.rows, settings.batch_size, settings.seed)
+    rate, base = LEARNING_RATES["lora"], str(locate(settings.base))
+    bench = from_recipe(recipe(settings, base, rate))
+    (folder / ADAPTER).mkdir()
+    bench.method.save(bench.model, folder / ADAPTER)
+    chosen = choose(settings, bench.renderer)
+    Workload(
+        settings=settings,
+        base=base,
+        learning_rate=rate,
+        order=[order.indices(step).tolist() for step in range(order.steps_an_epoch)],
+        rows=chosen[: settings.rows],
+        warm_up=chosen[settings.rows :],
+    ).write(folder)
+    write_json(folder / "environment.json", environment())
+
+
+def recipe(settings: Settings, base: str, learning_rate: float) -> Recipe:
+    """Tutelage's recipe for the work: its defaults but for what all contenders share."""
+    from tutelage.data.options import DataOptions, SourceOptions
+    from tutelage.model.options import LoraOptions, ModelOptions
+    from tutelage.recipe import Recipe
+    from tutelage.train.options import TrainOptions
+
+    lora = LoraOptions(rank=settings.rank, alpha=settings.alpha)
+    return Recipe(
+        model=ModelOptions(base=base, lora=lora, precision="float32", device="cpu"),
+        data=DataOptions(train=[SourceOptions(path=settings.data)], validation=0, test=0),
+        train=TrainOptions(
+            epochs=1,
+            batch_size=settings.batch_size,
+            learning_rate=learning_rate,
+            schedule="constant",
+            warmup=0,
+            betas=BETAS,
+            epsilon=EPSILON,
+            weight_decay=WEIGHT_DECAY,
+            max_gradient_norm=MAX_GRADIENT_NORM,
+            seed=settings.seed,
+            checkpoint_every=settings.rows,  # none on the way, as for the others
+            threads=settings.threads,
+        ),
+    )
+
+
+def choose(settings: Settings, renderer: Renderer) -> list[Row]:
+    """A seeded choice of rows to train on and to warm up with, each whole and unlike the others."""
+    from tutelage.data.fates import Fate
+    from tutelage.data.load import load
+
+    count = settings.rows + WARM_UP_STEPS * settings.batch_size
+    examples = load(recipe(settings, settings.base, 1.0).data, Path()).train
+    random.Random(settings.seed).shuffle(examples)
+    rows: dict[tuple[int, ...], Row] = {}
+    for rendering in renderer.render(examples[: 2 * count]):
+        if rendering.fate is Fate.KEPT and len(rendering.sequences) == 1:
+            ids, weights = rendering.sequences[0].ids.tolist(), rendering.sequences[0].weights
+            labels = [id_ if weight else IGNORED for id_, weight in zip(ids, weights, strict=True)]
+            rows.setdefault(tuple(ids), Row(ids, labels))
+    if len(rows) < count:
+        raise SystemExit(f"{settings.data} has {len(rows)} rows that can be used, not {count}")
+    return list(rows.values())[:count]
