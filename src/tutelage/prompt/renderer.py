@@ -15,9 +15,9 @@ Token trees store their shared beginnings once.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,12 @@ from transformers import PreTrainedTokenizerBase
 from tutelage.data.example import Example, Message
 from tutelage.data.fates import Fate, Reason
 from tutelage.errors import UserError
+from tutelage.prompt.answer import AnswerForm
 from tutelage.prompt.encoding import PieceEncoder, token_id
 from tutelage.prompt.length import fit
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.template import ChatTemplate, TemplateRefused, choose_template
-
-SENTINEL = "Zyxwvut"  # a word that no template contains
+from tutelage.prompt.turn import probe_turn, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +80,14 @@ class Piece:
     Attributes:
         text: rendered text, with control tokens of the data still marked.
         begins: it begins the sequence.
-        spoken: the assistant says it.
         supervised: it counts in the loss.
-        closed: spoken to its stop token; if not, the end-of-sequence token is added.
+        closed: it ends as it should; if not, the end-of-sequence token is added.
     """
 
     text: str
     begins: bool = False
-    spoken: bool = False
     supervised: bool = False
     closed: bool = True
-
-
-@dataclass(frozen=True)
-class TurnForm:
-    """How a template surrounds an assistant's words, found by rendering a known word.
-
-    Attributes:
-        header: what stands between the history and the words (without a generation prompt).
-        stop: what ends the turn, through its control token; empty if there is none.
-        after: what follows before the next turn begins.
-    """
-
-    header: str
-    stop: str
-    after: str
 
 
 class Renderer:
@@ -123,11 +106,19 @@ class Renderer:
         self.tokenizer = tokenizer
         self.options = options
         self.template: ChatTemplate = choose_template(tokenizer, options.template)
-        self.encoder = PieceEncoder(tokenizer)
+        self.encoder = PieceEncoder(tokenizer, self.template.sources)
         tokenizer.chat_template = self.template.text
-        self._form = self._probe()
+        self._form = probe_turn(self.template, self.encoder.control_tokens, self._place())
+        if not self.closes_turns and tokenizer.eos_token_id is None:
+            raise UserError(
+                "nothing ends the assistant's turn: the template has no control token there "
+                "and the tokenizer no end-of-sequence token",
+                where=self._place(),
+                fix="give a template that ends the turn in prompt.template",
+            )
         self._refuse_doubled_bos()
         self.stop_ids = self._stop_ids()
+        self._answer_form = self._decoded_form()
 
     # What callers ask for
 
@@ -182,21 +173,40 @@ class Renderer:
         return self.encoder.restore("".join(piece.text for piece in prompt))
 
     def answer(self, ids: Sequence[int]) -> str:
-        """The text of generated ids: up to the first stop token, without control tokens."""
+        """What generated ids say, as data sets write it: up to the first stop token, without what
+        the template adds, thinking between `<think>` and `</think>`.
+        """
         end = next((at for at, id_ in enumerate(ids) if id_ in self.stop_ids), len(ids))
-        return str(self.tokenizer.decode(list(ids[:end]), skip_special_tokens=True))
+        text = self.encoder.decode_marked(ids[:end])
+        return self.encoder.without_marks(self._answer_form.said(text, ended=end < len(ids)))
+
+    @property
+    def closes_turns(self) -> bool:
+        """Whether the template itself ends the assistant's turn with a control token."""
+        return bool(self._form.stop)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the ids: vocabulary, template and options."""
-        backend = self.tokenizer.backend_tokenizer.to_str()
-        parts = (backend, repr(self.template.text), self.options.model_dump_json())
+        tokenizer = self.tokenizer
+        vocabulary = (
+            tokenizer.backend_tokenizer.to_str()
+            if tokenizer.is_fast
+            else repr((type(tokenizer).__name__, sorted(tokenizer.get_vocab().items())))
+        )
+        parts = (
+            vocabulary,
+            repr((self.template.text, self.template.variables)),
+            self.options.model_dump_json(exclude={"template"}),  # where it lies does not matter
+        )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     # From messages to pieces
 
     def _conversation(self, messages: Sequence[Message]) -> list[Message]:
         """The conversation with the recipe's system prompt and without live control tokens."""
+        if not messages:
+            raise TemplateRefused("there is no message")
         conversation = list(messages)
         if self.options.system is not None and conversation[0].role != "system":
             conversation.insert(0, Message("system", self.options.system))
@@ -234,7 +244,7 @@ class Renderer:
             supervised: positions of the assistant turns that count in the loss.
             open_end: end with the prompt for a turn that is still to be spoken.
         """
-        tools = self.encoder.defuse_json(tuple(tools))
+        tools = self.encoder.defuse_tools(tools)
         sequences: list[list[Piece]] = []
         so_far: str | None = None  # the text of the current sequence
         turns = [at for at, message in enumerate(conversation) if message.role == "assistant"]
@@ -246,37 +256,14 @@ class Renderer:
                 sequences.append([Piece(prompt, begins=True)])
             if at == len(conversation):
                 break
-            spoken, closed = self._spoken(conversation[: at + 1], tools, prompt)
-            sequences[-1].append(
-                Piece(spoken, spoken=True, supervised=at in supervised, closed=closed)
-            )
-            so_far = prompt + spoken if closed else None
+            turns_so_far = conversation[: at + 1]
+            whole = self.template.render(turns_so_far, generation_prompt=False, tools=tools)
+            words, closed = spoken(self.template, self._form, turns_so_far, whole, prompt)
+            if not closed and self.tokenizer.eos_token_id is None:
+                raise TemplateRefused("nothing ends one of its turns")
+            sequences[-1].append(Piece(words, supervised=at in supervised, closed=closed))
+            so_far = prompt + words if closed else None
         return sequences
-
-    def _spoken(
-        self, conversation: list[Message], tools: Sequence[dict[str, Any]], prompt: str
-    ) -> tuple[str, bool]:
-        """What the assistant says in the last turn, with its stop token, and if it has one."""
-        whole = self.template.render(conversation, generation_prompt=False, tools=tools)
-        if whole.startswith(prompt):
-            words = whole[len(prompt) :]
-        else:
-            # The generation prompt adds something (an opened <think>) that history leaves out.
-            history = self.template.render(conversation[:-1], generation_prompt=False, tools=tools)
-            before = history + self._form.header
-            if not whole.startswith(before):
-                raise TemplateRefused("its history is not where its generation prompt expects it")
-            words = whole[len(before) :]
-        if self._form.stop and words.endswith(self._form.stop + self._form.after):
-            return words[: len(words) - len(self._form.after)], True
-        return self._through_last_control_token(words)
-
-    def _through_last_control_token(self, words: str) -> tuple[str, bool]:
-        """For turns that end otherwise (tool calls): through the last control token in them."""
-        ends = [found.end() for found in self._control_tokens.finditer(words)]
-        if ends and not words[ends[-1] :].strip():
-            return words[: ends[-1]], True
-        return words.removesuffix(self._form.after), False
 
     # From pieces to ids
 
@@ -292,17 +279,16 @@ class Renderer:
         return self._fitted(example, sequences)
 
     def _join(self, pieces: list[Piece], encoded: Iterator[list[int]]) -> Rendered:
-        ids: list[int] = []
-        weights: list[float] = []
-        for piece in pieces:
-            piece_ids = self._closed(piece, next(encoded))
-            ids += piece_ids
-            weights += [float(piece.supervised)] * len(piece_ids)
-        weights[0] = 0.0
+        parts = [self._closed(piece, next(encoded)) for piece in pieces]
+        weights = np.repeat(
+            np.array([piece.supervised for piece in pieces], dtype=np.float32),
+            [len(part) for part in parts],
+        )
+        weights[:1] = 0.0
         return Rendered(
-            np.array(ids, dtype=np.int32),
-            np.array(weights, dtype=np.float32),
-            stop_trained=pieces[-1].supervised and ids[-1] in self.stop_ids,
+            np.array(list(chain.from_iterable(parts)), dtype=np.int32),
+            weights,
+            stop_trained=pieces[-1].supervised,
         )
 
     def _closed(self, piece: Piece, ids: list[int]) -> list[int]:
@@ -343,56 +329,26 @@ class Renderer:
         detail = f"{cut} tokens cut (limit {limit})"
         return Rendering(tuple(fitted), Fate.TRUNCATED, reason, detail)
 
-    # What the template does, found by trying it
-
-    def _probe(self) -> TurnForm:
-        """Render one known answer to learn what stands before and after an assistant's words."""
-        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
-        tokens = sorted(added | set(self.encoder.control_tokens), key=len, reverse=True)
-        self._control_tokens = re.compile("|".join(map(re.escape, tokens)) or "(?!)")
-        question, answer = Message("user", "Which one?"), Message("assistant", SENTINEL)
-        try:
-            history = self.template.render([question], generation_prompt=False)
-            whole = self.template.render([question, answer], generation_prompt=False)
-        except TemplateRefused as error:
-            raise UserError(
-                f"the chat template fails on one question and its answer: {error}",
-                where=self._place(),
-                fix="mend the template, or give another in prompt.template",
-            ) from error
-        header, found, tail = whole.removeprefix(history).partition(SENTINEL)
-        if not found:
-            raise UserError(
-                "the chat template leaves out what the assistant says",
-                where=self._place(),
-                fix="mend the template, or give another in prompt.template",
-            )
-        closing = self._control_tokens.search(tail)
-        if closing is None:
-            if self.tokenizer.eos_token_id is None:
-                raise UserError(
-                    "nothing ends the assistant's turn: the template has no control token there "
-                    "and the tokenizer no end-of-sequence token",
-                    where=self._place(),
-                    fix="give a template that ends the turn in prompt.template",
-                )
-            return TurnForm(header, "", tail)
-        return TurnForm(header, tail[: closing.end()], tail[closing.end() :])
-
-    @property
-    def closes_turns(self) -> bool:
-        """Whether the template itself ends the assistant's turn with a control token."""
-        return bool(self._form.stop)
+    # What the template does
 
     def _stop_ids(self) -> frozenset[int]:
         """Ids that end an answer: the template's own stop token and the end of the sequence."""
         stops: set[int] = set()
         if self._form.stop:
-            token = self._control_tokens.findall(self._form.stop)[-1]
+            token = self._form.control.findall(self._form.stop)[-1]
             stops.add(token_id(self.tokenizer, token))
         if self.tokenizer.eos_token_id is not None:
             stops.add(self.tokenizer.eos_token_id)
         return frozenset(stops)
+
+    def _decoded_form(self) -> AnswerForm:
+        """What surrounds an answer, as it comes back from its ids."""
+        form = self._form
+        last = [found.start() for found in form.control.finditer(form.stop)][-1:]
+        parts = [form.lead, *form.thought, *(form.stop[:start] for start in last)]
+        ids = self.encoder.encode(["x", *parts], [True] + [False] * len(parts))
+        decoded = [self.encoder.decode_marked(part) for part in ids[1:]]
+        return AnswerForm(*decoded, *([] if last else [""]))
 
     def _refuse_doubled_bos(self) -> None:
         ids = self.prompt_ids([Message("user", "Which one?")])
