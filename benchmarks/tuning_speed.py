@@ -179,6 +179,9 @@ def measure(arguments: argparse.Namespace, work: Workload, console: Console) -> 
 def show(arguments: argparse.Namespace, work: Workload, console: Console) -> None:
     """The tables, on the screen and as Markdown."""
     cells = [cell for cell in finished(arguments.folder) if cell["contender"] in arguments.only]
+    if missing := set(arguments.only) - {cell["contender"] for cell in cells}:
+        why = "not run yet, or its source has changed since: run again to complete"
+        console.print(f"No cell of {', '.join(sorted(missing))} ({why}).")
     if not cells:
         return
     cells.sort(key=lambda cell: (arguments.only.index(cell["contender"]), cell["round"]))
