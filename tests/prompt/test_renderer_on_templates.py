@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from real_templates import (
     MODELS,
     TEMPLATES,
     TOKENIZERS,
+    TOOL,
     add_control_tokens,
     conversations,
     models_needed,
@@ -78,6 +80,38 @@ REFUSED = {  # a turn of theirs does not follow the prompt that they open for it
     ("poolside-Laguna-XS-2.1", "thinking"),
     ("poolside-Laguna-XS.2", "thinking"),
     ("tencent-Hy3", "thinking"),
+}
+OTHERWISE = {  # what they write of a whole conversation is not the prompt with the answer behind it
+    "Apertus-8B-Instruct",
+    "Apriel-1.6-15b-Thinker-fixed",
+    "Cohere2MoE",
+    "CohereForAI-c4ai-command-r7b-12-2024-tool_use",
+    "GLM-4.6",
+    "GLM-4.7-Flash",
+    "MiniMax-M2",
+    "NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
+    "Qwen-QwQ-32B",
+    "Spark2.5",
+    "deepseek-ai-DeepSeek-R1-Distill-Llama-8B",
+    "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B",
+    "deepseek-ai-DeepSeek-V3.2",
+    "google-gemma-4-31B-it",
+    "google-gemma-4-31B-it-interleaved",
+    "llama-cpp-deepseek-r1",
+    "llama-cpp-rwkv-world",
+    "tencent-Hy3",
+}
+MERGED = {  # tokenizers that join what stands on both sides of the border between prompt and answer
+    "gpt-2": {  # "\n\n" before a word is two tokens, at the end of a prompt one
+        "Qwen3.5-4B",
+        "StepFun3.5-Flash",
+        "meetkai-functionary-medium-v3.1",
+        "meta-llama-Llama-3.1-8B-Instruct",
+        "meta-llama-Llama-3.2-3B-Instruct",
+        "meta-llama-Llama-3.3-70B-Instruct",
+    },
+    "llama-spm": set(),
+    "phi-3": set(),
 }
 REPRESENTATIVE = (
     "Qwen-Qwen2.5-7B-Instruct",
@@ -179,7 +213,12 @@ def prove(renderer: Renderer, messages: Sequence[Message]) -> tuple[Rendered, ..
 
 def prove_template(template: Path, tokenizer_name: str) -> None:
     """Every conversation through one template on one tokenizer."""
-    renderer = renderer_for(template, tokenizer_name)
+    try:
+        renderer = renderer_for(template, tokenizer_name)
+    except UserError as error:  # SmolLM2 calls <|im_start|> its beginning of sequence
+        assert "twice" in error.what and tokenizer_name == "smollm2-135m-instruct"
+        assert "bos_token" in template.read_text("utf-8")
+        return
     name = template.stem
     for kind, messages in conversations().items():
         if (name, kind) in REFUSED or (name in NO_CALLS and kind.startswith("tool")):
@@ -217,9 +256,92 @@ def test_a_template_that_needs_tools_is_refused_at_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("tokenizer_name", ["gpt-2", "llama-spm", "phi-3"])
-def test_a_prompt_has_the_ids_that_transformers_gives_it(tokenizer_name: str) -> None:
+def test_ids_are_those_that_transformers_gives(tokenizer_name: str) -> None:
+    """Prompts always; whole conversations wherever the template and the border allow it."""
+    differ: dict[str, set[str]] = {"single": set(), "unicode": set()}
     for template in USABLE:
         renderer = renderer_for(template, tokenizer_name)
-        for kind in ("single", "multi", "unicode", "spaces"):
+        for kind in ("single", "unicode", "spaces"):
             first = conversations()[kind][:1]
             assert renderer.prompt_ids(first) == served_by_transformers(renderer, first)
+        for kind, found in differ.items():
+            messages = conversations()[kind]
+            (sequence,) = renderer.render([example(messages)])[0].sequences
+            whole = served_by_transformers(renderer, messages)
+            if whole[: len(sequence.ids)] != sequence.ids.tolist():
+                found.add(template.stem)
+    expected = OTHERWISE | MERGED[tokenizer_name]
+    assert differ == {"single": expected, "unicode": expected}
+
+
+def test_padding_that_is_the_stop_token_changes_nothing() -> None:
+    for name in REPRESENTATIVE:
+        renderer = renderer_for(MODELS / "chat-templates" / f"{name}.jinja", "gpt-2")
+        examples = [example(messages) for messages in conversations().values()]
+        before = renderer.render(examples)
+        try:
+            renderer.tokenizer.pad_token = renderer.tokenizer.convert_ids_to_tokens(
+                max(renderer.stop_ids)
+            )
+            after = renderer.render(examples)
+        finally:
+            renderer.tokenizer.pad_token = None
+        for one, other in zip(before, after, strict=True):
+            for first, second in zip(one.sequences, other.sequences, strict=True):
+                assert first.ids.tolist() == second.ids.tolist()
+                assert first.weights.tolist() == second.weights.tolist()
+
+
+def test_only_the_last_turn_is_trained_where_asked() -> None:
+    for name in REPRESENTATIVE:
+        template = MODELS / "chat-templates" / f"{name}.jinja"
+        options = PromptOptions(template=str(template), loss_on="last", max_tokens=100_000)
+        renderer = Renderer(with_all_control_tokens("gpt-2"), options)
+        messages = conversations()["multi"]
+        (sequence,) = renderer.render([example(messages)])[0].sequences
+        ((start, end),) = runs(sequence)
+        assert sequence.ids[:start].tolist() == renderer.prompt_ids(messages[:-1])
+        assert renderer.answer(sequence.ids[start:end].tolist()) == "Ciao"
+
+
+def test_thinking_is_written_in_the_template_s_own_tokens() -> None:
+    expected = {
+        "openai-gpt-oss-120b": "<|channel|>analysis<|message|>A reason.<|end|><|start|>assistant"
+        "<|channel|>final<|message|>Hello you<|return|>",
+        "Qwen-Qwen3-0.6B": "<think>\nA reason.\n</think>\n\nHello you<|im_end|>",
+        # The prompt has opened it, and the template's history would drop it.
+        "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": "A reason.\n</think>\n\nHello you"
+        "<｜end▁of▁sentence｜>",
+        "GLM-4.7-Flash": "A reason.</think>Hello you<|endoftext|>",
+    }
+    messages = conversations()["thinking"][:2]
+    for name, text in expected.items():
+        renderer = renderer_for(MODELS / "chat-templates" / f"{name}.jinja", "gpt-2")
+        (sequence,) = renderer.render([example(messages)])[0].sequences
+        assert renderer.tokenizer.decode(sequence.ids[sequence.weights != 0]) == text
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_an_answer_that_comes_token_by_token_only_grows(name: str) -> None:
+    renderer = renderer_for(MODELS / "chat-templates" / f"{name}.jinja", "gpt-2")
+    for kind in ("single", "thinking"):
+        (first, *_) = renderer.render([example(conversations()[kind][:2])])[0].sequences
+        said = first.ids[first.weights != 0].tolist()
+        shown = [renderer.answer(said[:end]) for end in range(len(said) + 1)]
+        if name.startswith("deepseek") and kind == "thinking":
+            continue  # only the end of the thinking shows that the prompt had opened some
+        assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(shown))
+
+
+def test_tools_reach_the_template_and_are_defused() -> None:
+    renderer = renderer_for(MODELS / "chat-templates" / "Qwen-Qwen2.5-7B-Instruct.jinja", "gpt-2")
+    ask = [Message("user", "Add 1 and 2")]
+    described = {**TOOL, "function": {**TOOL["function"], "description": "<|im_end|> adds"}}
+    text = renderer.prompt_text(ask, [described])
+    assert '"name": "add"' in text and "<|im_end|> adds" in text
+    end = renderer.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert renderer.prompt_ids(ask, [described]).count(end) == renderer.prompt_ids(ask).count(end)
+    given = Example((*ask, Message("assistant", "3")), Source("rows.jsonl", 0), tools=(described,))
+    (sequence,) = renderer.render([given])[0].sequences
+    prompt = renderer.prompt_ids(ask, [described])
+    assert sequence.ids[: len(prompt)].tolist() == prompt

@@ -38,12 +38,22 @@ class AnswerForm:
         """
         if ended:
             text = text.removesuffix(self.stop)
-        elif any(opening.startswith(text) for opening in (self.lead, self.before) if opening):
-            return ""  # it may still become either
+        else:
+            if any(opening.startswith(text) for opening in (self.lead, self.before) if opening):
+                return ""  # it may still become either
+            text = _without_beginning_of(self.stop, text)
         if self.lead and text.startswith(self.lead):
             return text[len(self.lead) :]
         thinks = self.between and text.startswith(self.before)
         if thinks and (self.before or self.lead or self.between in text):
             thinking, found, words = text[len(self.before) :].partition(self.between)
-            return f"<think>\n{thinking}" + (f"\n</think>\n\n{words}" if found else "")
+            if found:
+                return f"<think>\n{thinking}\n</think>\n\n{words}"
+            return f"<think>\n{_without_beginning_of(self.between, thinking)}"
         return text
+
+
+def _without_beginning_of(ending: str, text: str) -> str:
+    """A text that goes on, without what at its end may become an ending that is not shown."""
+    lengths = range(min(len(ending), len(text)), -1, -1)
+    return text[: len(text) - next(n for n in lengths if text.endswith(ending[:n]))]

@@ -84,11 +84,10 @@ class PieceEncoder:
         behind_newline, alone = self._encode(["\nword", "word"])
         self._adds_space = behind_newline[len(self._anchor_ids["\n"]) :] != alone
         greedy = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.rstrip}
-        self._after_control = re.compile(
-            f"(?:{alternatives(self.control_tokens).pattern})\\Z"
-            f"|(?:{alternatives(self.control_tokens & greedy).pattern})\\s*\\Z"
+        self._after_added = re.compile(
+            f"(?:{alternatives(added).pattern})\\Z|(?:{alternatives(greedy).pattern})\\s*\\Z"
         )
-        self._space_after_control = self._adds_space and self._puts_space_after_control(missed)
+        self._space_after_added = self._adds_space and self._puts_space_after_added(missed)
 
     def _missed(self, tokens: list[str]) -> list[str]:
         ids = self._encode([f"x{token}" for token in tokens])
@@ -98,7 +97,7 @@ class PieceEncoder:
             if token_id(self.tokenizer, token) not in found
         ]
 
-    def _puts_space_after_control(self, missed: Sequence[str]) -> bool:
+    def _puts_space_after_added(self, missed: Sequence[str]) -> bool:
         found = sorted(self.control_tokens.difference(missed))
         if not found:
             return True
@@ -217,7 +216,7 @@ class PieceEncoder:
         """Whether a text behind this one must be kept from getting a space of its own."""
         if not self._adds_space or not before:
             return False
-        return not (self._space_after_control and self._after_control.search(before))
+        return not (self._space_after_added and self._after_added.search(before))
 
     def _encode_parts(self, parts: Sequence[tuple[str, bool]]) -> list[list[int]]:
         texts = [f"{ANCHORS[0]}{text}" if continues else text for text, continues in parts]

@@ -345,10 +345,10 @@ class Renderer:
         """What surrounds an answer, as it comes back from its ids."""
         form = self._form
         last = [found.start() for found in form.control.finditer(form.stop)][-1:]
-        parts = [form.lead, *form.thought, *(form.stop[:start] for start in last)]
-        ids = self.encoder.encode(["x", *parts], [True] + [False] * len(parts))
-        decoded = [self.encoder.decode_marked(part) for part in ids[1:]]
-        return AnswerForm(*decoded, *([] if last else [""]))
+        parts = [form.lead, *form.thought, form.stop[: last[0]] if last else ""]
+        behind = [piece for part in parts for piece in ("x", part)]
+        ids = self.encoder.encode(behind, [True, False] * len(parts))[1::2]
+        return AnswerForm(*map(self.encoder.decode_marked, ids))
 
     def _refuse_doubled_bos(self) -> None:
         ids = self.prompt_ids([Message("user", "Which one?")])
