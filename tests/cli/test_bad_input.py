@@ -347,6 +347,18 @@ def test_a_run_folder_that_is_taken(refuses: Refusal, own_project: Path, verb: s
     assert (own_project / "notes" / "mine.txt").read_text() == "keep me"
 
 
+@pytest.mark.parametrize("verb", ["train", "run"])
+def test_the_recipe_s_own_folder_is_never_overwritten(
+    refuses: Refusal, own_project: Path, verb: str
+) -> None:
+    before = sorted(own_project.rglob("*"))
+    refuses(
+        *(verb, "recipe.yaml", "--out", ".", "--overwrite"),
+        saying=("the run folder is the folder of the recipe", "--out run"),
+    )
+    assert sorted(own_project.rglob("*")) == before
+
+
 def test_a_run_that_is_there(refuses: Refusal, trained: Path) -> None:
     again = trained / "run"
     refuses(

@@ -9,11 +9,10 @@ from typing import Any
 from tutelage.pipeline.check import Check, check_prepared
 from tutelage.pipeline.evaluate import evaluate_prepared
 from tutelage.pipeline.prepare import prepare, read
-from tutelage.pipeline.train import train_prepared
+from tutelage.pipeline.train import make_folder, train_prepared
 from tutelage.pipeline.workbench import from_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.report import build as build_report
-from tutelage.rundir import RunFolder
 
 
 def run(
@@ -43,7 +42,7 @@ def run(
     splits = read(resolved)
     bench = from_recipe(resolved)
     prepared = prepare(resolved, splits, bench.renderer)
-    folder = RunFolder.create(out, overwrite)
+    folder = make_folder(out, recipe, overwrite)
     checked = check_prepared(bench, prepared, folder.path)
     if on_checked is not None:
         on_checked(checked)

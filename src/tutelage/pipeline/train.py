@@ -46,7 +46,23 @@ def train(
     splits = read(resolved)
     bench = from_recipe(resolved)
     prepared = prepare(resolved, splits, bench.renderer)
-    return train_prepared(bench, prepared, RunFolder.create(out, overwrite))
+    return train_prepared(bench, prepared, make_folder(out, recipe, overwrite))
+
+
+def make_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> RunFolder:
+    """Make a new run's folder.
+
+    Raises:
+        UserError: it is taken, or it is the recipe's own folder: with a `recipe.yaml` in it that
+            looks like a run, and overwriting it would remove the recipe and a model beside it.
+    """
+    if Path(out).resolve() == Path(recipe).resolve().parent:
+        raise UserError(
+            "the run folder is the folder of the recipe",
+            where=str(out),
+            fix=f"give the run a folder of its own, such as --out {Path(out) / 'run'}",
+        )
+    return RunFolder.create(out, overwrite)
 
 
 def resume(run: str | Path) -> RunFolder:
