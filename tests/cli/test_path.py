@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from tutelage.recipe import load
 from tutelage.rundir import RunFolder, read_json
 
 TRAINED, HELD_OUT = ("add", "colour"), "backwards"
+INSTALLED = str(Path(sys.executable).with_name("tutelage"))
 STEPS = 40  # ten passes over 30 examples, eight a step
 
 
@@ -298,6 +301,32 @@ def test_chat_switches_models_and_begins_anew(
     first = first.removesuffix("tuned")
     assert rest[0].removesuffix("tuned") == first
     assert not any(part.removesuffix("base") == first for part in rest[1:])
+
+
+@pytest.mark.parametrize("tuned", ["lora"], indirect=True)
+def test_the_installed_command_answers_while_it_waits(
+    command: Commands, tuned: Tuned, tmp_path: Path
+) -> None:
+    """A conversation through pipes: each answer comes before the next turn is written."""
+    arguments = ["chat", str(tuned.folder.path), "--max-new-tokens", "12"]
+    turns = ("Name the colour.\n", "And now?\n")
+    with subprocess.Popen(
+        [INSTALLED, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as talk:
+        assert talk.stdin and talk.stdout
+        heard = ""
+        for said in ("", *turns):
+            talk.stdin.write(said)
+            talk.stdin.flush()
+            while not heard.endswith("tuned> "):
+                letter = talk.stdout.read(1)
+                assert letter, heard
+                heard += letter
+            heard += "|"
+        talk.stdin.write("/quit\n")
+    assert talk.returncode == 0
+    at_once = command(*arguments, cwd=tmp_path, said="".join(turns)).out
+    assert heard.replace("|", "").rstrip() == at_once.rstrip()
 
 
 def test_chat_ends_with_its_input(command: Commands, tuned: Tuned, tmp_path: Path) -> None:
