@@ -37,7 +37,7 @@ def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None) -> UserError:
-    """The error for a name that is not in a closed set, with the nearest names it may have meant."""
+    """The error for a name that is not in a closed set, with the nearest ones."""
     known = sorted(known)
     close = nearest(name, known)
     fix = f"did you mean {' or '.join(close)}?" if close else None
