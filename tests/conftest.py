@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import tutelage  # noqa: F401
 from commands import Commands
+
+# How long an example takes says how busy the machine is, and nothing of the code. In CI the
+# examples are the same every time; elsewhere they go on searching.
+hypothesis.settings.register_profile(
+    "tutelage", deadline=None, derandomize="CI" in os.environ, print_blob=True
+)
+hypothesis.settings.load_profile("tutelage")
 
 
 @pytest.fixture(scope="session")

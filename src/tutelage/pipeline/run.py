@@ -9,10 +9,11 @@ from typing import Any
 from tutelage.pipeline.check import Check, check_prepared
 from tutelage.pipeline.evaluate import evaluate_prepared
 from tutelage.pipeline.prepare import prepare, read
-from tutelage.pipeline.train import make_folder, train_prepared
+from tutelage.pipeline.train import check_folder, train_prepared
 from tutelage.pipeline.workbench import from_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.report import build as build_report
+from tutelage.rundir import RunFolder
 
 
 def run(
@@ -39,13 +40,14 @@ def run(
         UserError: the recipe, the data or the model is not as it must be.
     """
     resolved = load_recipe(recipe, overrides).resolved()
+    check_folder(out, recipe, overwrite)
     splits = read(resolved)
     bench = from_recipe(resolved)
     prepared = prepare(resolved, splits, bench.renderer)
-    folder = make_folder(out, recipe, overwrite)
-    checked = check_prepared(bench, prepared, folder.path)
+    checked = check_prepared(bench, prepared, Path(out))
     if on_checked is not None:
         on_checked(checked)
+    folder = RunFolder.create(out, overwrite)
     train_prepared(bench, prepared, folder)
     metrics = evaluate_prepared(bench, prepared, folder)
     build_report(folder)

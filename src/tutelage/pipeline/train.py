@@ -43,14 +43,15 @@ def train(
         UserError: the recipe, the data or the model is not as it must be.
     """
     resolved = load_recipe(recipe, overrides).resolved()
+    check_folder(out, recipe, overwrite)
     splits = read(resolved)
     bench = from_recipe(resolved)
     prepared = prepare(resolved, splits, bench.renderer)
-    return train_prepared(bench, prepared, make_folder(out, recipe, overwrite))
+    return train_prepared(bench, prepared, RunFolder.create(out, overwrite))
 
 
-def make_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> RunFolder:
-    """Make a new run's folder.
+def check_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> None:
+    """Tell early whether a new run may have this folder.
 
     Raises:
         UserError: it is taken, or it is the recipe's own folder: with a `recipe.yaml` in it that
@@ -62,7 +63,7 @@ def make_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> RunFold
             where=str(out),
             fix=f"give the run a folder of its own, such as --out {Path(out) / 'run'}",
         )
-    return RunFolder.create(out, overwrite)
+    RunFolder.check_free(out, overwrite)
 
 
 def resume(run: str | Path) -> RunFolder:

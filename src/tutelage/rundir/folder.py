@@ -49,6 +49,21 @@ class RunFolder:
         Raises:
             UserError: something else is there, or an earlier run and `overwrite` is false.
         """
+        cls.check_free(path, overwrite)
+        run = cls(Path(path))
+        if run.path.is_dir():
+            run.sweep()
+            run._clear()
+        run.path.mkdir(parents=True, exist_ok=True)
+        return run
+
+    @classmethod
+    def check_free(cls, path: str | Path, overwrite: bool = False) -> None:
+        """Tell whether `create` would succeed, changing nothing.
+
+        Raises:
+            UserError: as `create`.
+        """
         run = cls(Path(path))
         if run.path.exists() and not run.path.is_dir():
             raise UserError(
@@ -56,12 +71,20 @@ class RunFolder:
                 where=str(path),
                 fix="choose another --out",
             )
-        if run.path.is_dir():
-            run.sweep()
-            if any(run.path.iterdir()):
-                run._clear(overwrite)
-        run.path.mkdir(parents=True, exist_ok=True)
-        return run
+        if not run.path.is_dir() or run._is_empty():
+            return
+        if not run.recipe.is_file():
+            raise UserError(
+                "the folder is not empty and not a run folder",
+                where=str(path),
+                fix="choose another --out",
+            )
+        if not overwrite:
+            raise UserError(
+                "the folder already holds a run",
+                where=str(path),
+                fix="continue that run with --resume, add --overwrite, or choose another --out",
+            )
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
@@ -162,19 +185,12 @@ class RunFolder:
         for left in self.path.glob(".*.tmp"):
             left.unlink(missing_ok=True)
 
-    def _clear(self, overwrite: bool) -> None:
-        if not self.recipe.is_file():
-            raise UserError(
-                "the folder is not empty and not a run folder",
-                where=str(self.path),
-                fix="choose another --out",
-            )
-        if not overwrite:
-            raise UserError(
-                "the folder already holds a run",
-                where=str(self.path),
-                fix="continue that run with --resume, or choose another --out",
-            )
+    def _is_empty(self) -> bool:
+        """Whether nothing is there but what `sweep` would remove."""
+        swept = set(self.path.glob(".*.tmp"))
+        return all(entry in swept for entry in self.path.iterdir())
+
+    def _clear(self) -> None:
         # The recipe goes last: killed half-way, the folder is still known as a run.
         for part in reversed(_PARTS):
             target = self.path / part
