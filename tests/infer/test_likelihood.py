@@ -1,0 +1,41 @@
+"""Log-likelihoods are those of a plain forward pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import tiny_models
+from tutelage.infer.likelihood import log_likelihoods
+from tutelage.model.families import families
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3_text", "mistral", "cohere", "granite"])
+def test_they_equal_the_log_softmax(kind: str) -> None:
+    torch.manual_seed(0)
+    sequences = [torch.randint(0, 300, (length,)).tolist() for length in (2, 3, 40, 128)]
+    found = log_likelihoods(families.get("causal"), tiny_models.make_model(kind), sequences)
+    plain = tiny_models.make_model(kind, attn_implementation="eager")
+    for values, sequence in zip(found, sequences, strict=True):
+        ids = torch.tensor([sequence])
+        with torch.no_grad():
+            expected = plain(input_ids=ids).logits[0, :-1].log_softmax(dim=1)
+        picked = expected.gather(1, ids[0, 1:, None])[:, 0].numpy()
+        assert values.dtype == np.float32 and values.shape == (len(sequence) - 1,)
+        np.testing.assert_allclose(values, picked, rtol=0, atol=1e-5)
+
+
+def test_they_do_not_depend_on_the_others() -> None:
+    model, family = tiny_models.make_model("llama"), families.get("causal")
+    sequences = [[5, 6, 7, 8], [9, 10], [11] * 60]
+    together = log_likelihoods(family, model, sequences)
+    for values, sequence in zip(together, sequences, strict=True):
+        assert np.array_equal(values, log_likelihoods(family, model, [sequence])[0])
+
+
+def test_a_model_in_training_is_read_as_it_is_used() -> None:
+    family = families.get("causal")
+    model = tiny_models.make_model("gpt2", resid_pdrop=0.5).train()
+    first, second = (log_likelihoods(family, model, [[5, 6, 7]])[0] for _ in range(2))
+    assert np.array_equal(first, second)
