@@ -1,19 +1,74 @@
-"""Cut an over-long sequence to the limit: which positions stay.
+"""Hold sequences to the length limit: which positions stay, and what became of the example.
 
 The prompt loses its middle, since instructions stand at its beginning (system prompt, task
-definition) and at its end (the question, the opening of the answer). A response loses its end.
+definition) and at its end (the question, the opening of the answer). A response loses its end, and
+with it its stop token: a model must not learn to stop where a limit happened to be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
+from tutelage.data.example import Example
+from tutelage.data.fates import Fate, Reason
+from tutelage.errors import UserError
+from tutelage.prompt.options import PromptOptions
+from tutelage.prompt.rendered import Rendered, Rendering
 
-def fit(
-    weights: np.ndarray, limit: int, policy: Literal["truncate_prompt", "truncate_response"]
-) -> np.ndarray | None:
+Cut = Literal["truncate_prompt", "truncate_response"]
+REASONS = {
+    "truncate_prompt": Reason.PROMPT_TRUNCATED,
+    "truncate_response": Reason.RESPONSE_TRUNCATED,
+}
+
+
+def held_to_limit(
+    example: Example, sequences: Sequence[Rendered], options: PromptOptions
+) -> Rendering:
+    """Keep, cut or drop an example's sequences as the options say.
+
+    Of an example with a sequence for each turn, `truncate_*` leaves out the turns that cannot be
+    brought to the limit, as it leaves out the end of a conversation that is one sequence.
+
+    Raises:
+        UserError: one is too long and `over_long` is `error`.
+    """
+    limit, policy = options.max_tokens, options.over_long
+    longest = max(len(sequence.ids) for sequence in sequences)
+    if longest <= limit:
+        return Rendering(tuple(sequences))
+    found = f"{longest} tokens, {longest - limit} over the limit of {limit}"
+    if policy == "error":
+        raise UserError(
+            f"the conversation has {found}",
+            where=f"{example.source.file} row {example.source.row}",
+            fix="raise prompt.max_tokens, or set prompt.over_long to drop or truncate_*",
+        )
+    if policy == "drop":
+        return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
+    cut = [_cut(sequence, limit, policy) for sequence in sequences]
+    fitted = tuple(sequence for sequence in cut if sequence is not None)
+    if not fitted:
+        return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
+    gone = sum(len(one.ids) for one in sequences) - sum(len(one.ids) for one in fitted)
+    detail = f"{gone} tokens cut (limit {limit})"
+    return Rendering(fitted, Fate.TRUNCATED, REASONS[policy], detail)
+
+
+def _cut(sequence: Rendered, limit: int, policy: Cut) -> Rendered | None:
+    if len(sequence.ids) <= limit:
+        return sequence
+    kept = fit(sequence.weights, limit, policy)
+    if kept is None:
+        return None
+    ends_turn = not sequence.weights[kept[-1] + 1 :][:1].any()
+    return Rendered(sequence.ids[kept], sequence.weights[kept], sequence.stop_trained and ends_turn)
+
+
+def fit(weights: np.ndarray, limit: int, policy: Cut) -> np.ndarray | None:
     """Positions to keep, or None if the policy cannot bring the sequence to the limit.
 
     Args:
@@ -22,11 +77,13 @@ def fit(
         policy: what to cut.
 
     Returns:
-        (kept,) increasing positions with at least one supervised among them, or None.
+        (kept,) increasing positions, the last of them supervised, or None.
     """
-    prompt = int(np.flatnonzero(weights)[0])
+    supervised = np.flatnonzero(weights)
+    prompt = int(supervised[0])
     if policy == "truncate_response":
-        return np.arange(limit) if prompt < limit else None
+        within = supervised[supervised < limit]
+        return np.arange(within[-1] + 1) if len(within) else None
     room = limit - (len(weights) - prompt)  # for the prompt
     if room < 2:
         return None

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -28,49 +28,13 @@ from tutelage.data.fates import Fate, Reason
 from tutelage.errors import UserError
 from tutelage.prompt.answer import AnswerForm
 from tutelage.prompt.encoding import PieceEncoder, token_id
-from tutelage.prompt.length import fit
+from tutelage.prompt.length import held_to_limit
 from tutelage.prompt.options import PromptOptions
+from tutelage.prompt.rendered import Rendered, Rendering
 from tutelage.prompt.template import ChatTemplate, TemplateRefused, choose_template
 from tutelage.prompt.turn import probe_turn, spoken
 
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """One token sequence to train on.
-
-    Attributes:
-        ids: (tokens,) int32.
-        weights: (tokens,) float32, the loss weight of predicting each token from those before
-            it; the first is always 0.
-        stop_trained: the last supervised token ends the assistant's turn.
-    """
-
-    ids: np.ndarray
-    weights: np.ndarray
-    stop_trained: bool
-
-    @property
-    def supervised_tokens(self) -> int:
-        """How many tokens count in the loss."""
-        return int(np.count_nonzero(self.weights))
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """What became of one example.
-
-    Attributes:
-        sequences: none if the example was dropped; more than one where the template rewrites
-            earlier turns.
-        fate: kept, truncated or dropped.
-        reason: the ledger's reason for a fate other than kept.
-        detail: figures or the template's own words.
-    """
-
-    sequences: tuple[Rendered, ...]
-    fate: Fate = Fate.KEPT
-    reason: Reason | None = None
-    detail: str = ""
+__all__ = ["Rendered", "Renderer", "Rendering"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +240,7 @@ class Renderer:
         sequences = [self._join(pieces, encoded) for pieces in plan]
         if not any(sequence.supervised_tokens for sequence in sequences):
             return Rendering((), Fate.DROPPED, Reason.NOTHING_SUPERVISED)
-        return self._fitted(example, sequences)
+        return held_to_limit(example, sequences, self.options)
 
     def _join(self, pieces: list[Piece], encoded: Iterator[list[int]]) -> Rendered:
         parts = [self._closed(piece, next(encoded)) for piece in pieces]
@@ -293,41 +257,6 @@ class Renderer:
 
     def _closed(self, piece: Piece, ids: list[int]) -> list[int]:
         return ids if piece.closed else [*ids, self.tokenizer.eos_token_id]
-
-    def _fitted(self, example: Example, sequences: list[Rendered]) -> Rendering:
-        limit, policy = self.options.max_tokens, self.options.over_long
-        fitted: list[Rendered] = []
-        cut = 0
-        for sequence in sequences:
-            excess = len(sequence.ids) - limit
-            if excess <= 0:
-                fitted.append(sequence)
-                continue
-            found = f"{len(sequence.ids)} tokens, {excess} over the limit of {limit}"
-            if policy == "error":
-                raise UserError(
-                    f"the conversation has {found}",
-                    where=f"{example.source.file} row {example.source.row}",
-                    fix="raise prompt.max_tokens, or set prompt.over_long to drop or truncate_*",
-                )
-            kept = None if policy == "drop" else fit(sequence.weights, limit, policy)
-            if kept is None:
-                return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
-            cut += len(sequence.ids) - len(kept)
-            fitted.append(
-                replace(
-                    sequence,
-                    ids=sequence.ids[kept],
-                    weights=sequence.weights[kept],
-                    stop_trained=sequence.stop_trained and bool(kept[-1] == len(sequence.ids) - 1),
-                )
-            )
-        if not cut:
-            return Rendering(tuple(fitted))
-        prompt = policy == "truncate_prompt"
-        reason = Reason.PROMPT_TRUNCATED if prompt else Reason.RESPONSE_TRUNCATED
-        detail = f"{cut} tokens cut (limit {limit})"
-        return Rendering(tuple(fitted), Fate.TRUNCATED, reason, detail)
 
     # What the template does
 

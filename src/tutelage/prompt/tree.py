@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tutelage.prompt.renderer import Rendered
+from tutelage.prompt.rendered import Rendered
 
 MIN_SHARED = 8
 """Shortest prefix worth a branch: below it, the extra attention call costs more than the tokens
