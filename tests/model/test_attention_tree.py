@@ -93,11 +93,15 @@ def test_attention_needs_a_layout_and_gives_it_back() -> None:
     arguments = (module, given_.query, given_.key, given_.value, None)
     with pytest.raises(RuntimeError, match="using"):
         attention(*arguments)
-    outer, inner = TreeLayout([Segment(0, 3, -1)]), TreeLayout([Segment(0, 1, -1)])
+    outer = TreeLayout([Segment(0, 3, -1)])
+    inner = TreeLayout([Segment(0, 1, -1), Segment(1, 3, -1)])
     with using(outer):
+        as_outer = attention(*arguments)[0]
         with using(inner):
-            assert attention(*arguments)[0].shape == (1, 1, 2, 4)
-        assert attention(*arguments)[0].shape == (1, 3, 2, 4)
+            assert not torch.equal(attention(*arguments)[0], as_outer)
+        assert torch.equal(attention(*arguments)[0], as_outer)
+    with using(TreeLayout([Segment(0, 1, -1)])), pytest.raises(RuntimeError, match="split"):
+        attention(*arguments)  # a layout of another row
     with pytest.raises(RuntimeError, match="using"):
         attention(*arguments)
 

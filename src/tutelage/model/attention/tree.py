@@ -25,30 +25,35 @@ class TreeLayout:
     """
 
     def __init__(self, segments: Sequence[Segment], device: torch.device | str = "cpu") -> None:
-        self.segments = segments
         self.device = device
-        self._paths = paths(segments)
+        self._lengths = [segment.end - segment.start for segment in segments]
+        places = {segment.start: index for index, segment in enumerate(segments)}
+        self._paths = [[places[part.start] for part in path] for path in paths(segments)]
         self._masks: dict[tuple[int, int, int | None], torch.Tensor] = {}
 
     def attend(self, heads: Heads) -> torch.Tensor:
         """The attended values, (1, heads, tokens, head size)."""
+        # Split rather than sliced: the gradient of a slice is as large as the whole row, and
+        # would be filled with zeros and added up once for every segment.
+        queries, keys, values = (
+            tensor.split(self._lengths, dim=2) for tensor in (heads.query, heads.key, heads.value)
+        )
         outputs = [
-            self._segment(heads, segment, path)
-            for segment, path in zip(self.segments, self._paths, strict=True)
+            self._segment(heads, query, _joined(keys, path), _joined(values, path))
+            for query, path in zip(queries, self._paths, strict=True)
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
 
-    def _segment(self, heads: Heads, segment: Segment, path: list[slice]) -> torch.Tensor:
-        query = heads.query[:, :, segment.start : segment.end]
-        key = _rows(heads.key, path)
-        value = _rows(heads.value, path)
-        length = key.shape[2]
-        alone = len(path) == 1 and (heads.window is None or length <= heads.window)
+    def _segment(
+        self, heads: Heads, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+    ) -> torch.Tensor:
+        queries, length = query.shape[2], key.shape[2]
+        alone = queries == length and (heads.window is None or length <= heads.window)
         return scaled_dot_product_attention(
             query,
             key,
             value,
-            attn_mask=None if alone else self._mask(query.shape[2], length, heads.window),
+            attn_mask=None if alone else self._mask(queries, length, heads.window),
             is_causal=alone,
             scale=heads.scale,
             dropout_p=heads.dropout,
@@ -78,6 +83,5 @@ def paths(segments: Sequence[Segment]) -> list[list[slice]]:
     return found
 
 
-def _rows(tensor: torch.Tensor, path: list[slice]) -> torch.Tensor:
-    parts = [tensor[:, :, part] for part in path]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+def _joined(parts: Sequence[torch.Tensor], path: list[int]) -> torch.Tensor:
+    return parts[path[0]] if len(path) == 1 else torch.cat([parts[at] for at in path], dim=2)
