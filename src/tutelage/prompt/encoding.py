@@ -77,6 +77,7 @@ class PieceEncoder:
         # Some tokenizers do not find their own control tokens inside a text: in Llama 2's older
         # files they are normalised, which puts a space before them that the text does not have.
         missed = self._missed(sorted(self.control_tokens))
+        self._overlooks = bool(missed)
         self._apart = re.compile(f"({MARKED.pattern})|({alternatives(missed).pattern})")
         # SentencePiece puts a space before the first word of a text. A piece that continues one
         # must not get it, so it is encoded behind an anchor that is taken off again.
@@ -176,19 +177,21 @@ class PieceEncoder:
             begins: … unless it begins its sequence.
         """
         parts: list[tuple[str, bool]] = []  # text to encode, and if it continues one
-        plan: list[list[int | None]] = []  # for each piece: ready ids, or None for the next part
+        plan: list[list[int | None] | None] = []  # for each piece: ready ids, None for a part
         before = ""
         for piece, begin in zip(pieces, begins, strict=True):
             before = "" if begin else before
-            if self._apart.search(piece):
+            if MARK in piece or (self._overlooks and self._apart.search(piece)):
                 plan.append(self._plan(piece, before, parts))
             else:
                 parts.append((piece, self._continues(before)))
-                plan.append([None])
+                plan.append(None)
             before = piece or before
         encoded = iter(self._encode_parts(parts))
         return [
-            [id_ for step in steps for id_ in (next(encoded) if step is None else [step])]
+            next(encoded)
+            if steps is None
+            else [id_ for step in steps for id_ in (next(encoded) if step is None else [step])]
             for steps in plan
         ]
 

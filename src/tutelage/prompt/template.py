@@ -148,7 +148,7 @@ class ChatTemplate:
                 made += len(unanswered)
             if message.role == "tool" and unanswered:
                 call = unanswered.pop(0)
-                row |= {"tool_call_id": call["id"], "name": call["function"].get("name")}
+                row |= {"tool_call_id": call["id"], "name": call["function"]["name"]}
             if message.name is not None:
                 row["name"] = message.name
             rows.append(row)
@@ -156,9 +156,9 @@ class ChatTemplate:
 
     def _call(self, call: dict[str, Any], number: int) -> dict[str, Any]:
         """A call with an id (nine digits, as Mistral wants it) and arguments as the template's."""
-        function = dict(call.get("function") or {})
+        function = {"arguments": {}, **call["function"]}
         if self.text_arguments:
-            function["arguments"] = json.dumps(function.get("arguments", {}), ensure_ascii=False)
+            function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
         return {"id": f"{number:09d}", "type": "function", **call, "function": function}
 
 

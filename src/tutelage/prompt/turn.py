@@ -179,11 +179,14 @@ def _says_all(words: str, template: ChatTemplate, turn: Message) -> bool:
     What is said beside a call may go: Llama 3.1 has no place for it, and so never says it.
     """
     if turn.tool_calls:
-        names = [str(call["function"]["name"]) for call in turn.tool_calls]
+        names = [str(call["function"].get("name", "")) for call in turn.tool_calls]
         return all(name in words for name in names)
-    thinking, content = template.thinking_and_words(turn)
-    content = OPENED_THINKING.sub("", content, count=1)  # the prompt may have opened it
-    return all(part in words or _squeezed(part) in _squeezed(words) for part in (thinking, content))
+    parts = template.thinking_and_words(turn)
+    if all(part in words for part in parts):
+        return True
+    squeezed = _squeezed(words)
+    opened = (OPENED_THINKING.sub("", part, count=1) for part in parts)  # by the prompt, perhaps
+    return all(_squeezed(part) in squeezed for part in opened)
 
 
 def _squeezed(text: str) -> str:
