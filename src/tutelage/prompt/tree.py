@@ -19,8 +19,8 @@ import numpy as np
 from tutelage.prompt.rendered import Rendered
 
 MIN_SHARED = 8
-"""Shortest prefix worth a branch: below it, the extra attention call costs more than the tokens
-(benchmarks/RESULTS.md, "sharing")."""
+"""Shortest prefix that becomes a branch. Each branch costs an attention call of its own; merging
+Alpaca's 20 shared tokens pays a few percent (benchmarks/RESULTS.md, "sharing")."""
 
 
 class Segment(NamedTuple):
