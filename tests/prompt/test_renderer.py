@@ -179,6 +179,19 @@ def test_a_template_that_leaves_out_calls_refuses_them() -> None:
     assert rendering.reason is Reason.TEMPLATE_REFUSED and "tool calls" in rendering.detail
 
 
+def test_what_cannot_be_learned_may_still_be_history() -> None:
+    called, result = Message("assistant", "", (CALL,)), Message("tool", "2")
+    history = [ASK, called, result]
+    expected = (
+        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<|im_end|>\n"
+        "<|im_start|>tool\n2<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert renderer().prompt_text(history) == expected
+    last = renderer(loss_on="last")
+    assert last.prompt_ids(history) == renderer().prompt_ids(history)
+    assert shown(last, [*history, ANSWER]) == [expected + "{Yes<|im_end|>}"]
+
+
 def test_of_two_templates_the_one_for_tools_is_used_where_there_are_any() -> None:
     tokenizer = byte_tokenizer()
     tokenizer.chat_template = {"default": CHATML, "tool_use": "{{ tools[0]['name'] }}" + CHATML}

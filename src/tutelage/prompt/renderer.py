@@ -222,7 +222,13 @@ class Renderer:
                 break
             turns_so_far = conversation[: at + 1]
             whole = self.template.render(turns_so_far, generation_prompt=False, tools=tools)
-            words, closed = spoken(self.template, self._form, turns_so_far, whole, prompt)
+            try:
+                words, closed = spoken(self.template, self._form, turns_so_far, whole, prompt)
+            except TemplateRefused:
+                if at in supervised:
+                    raise
+                so_far = None  # not fit to be learned, but it may be history
+                continue
             if not closed and self.tokenizer.eos_token_id is None:
                 raise TemplateRefused("nothing ends one of its turns")
             sequences[-1].append(Piece(words, supervised=at in supervised, closed=closed))
