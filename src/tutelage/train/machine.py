@@ -45,4 +45,6 @@ def recompute_activations(model: PreTrainedModel) -> None:
         )
     with warnings.catch_warnings():  # transformers 5.17 has only the name that 5.23 regrets
         warnings.simplefilter("ignore", FutureWarning)
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.gradient_checkpointing_enable(  # type: ignore[no-untyped-call]
+            gradient_checkpointing_kwargs={"use_reentrant": False}
+        )

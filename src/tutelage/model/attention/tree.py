@@ -36,7 +36,8 @@ class TreeLayout:
         # Split rather than sliced: the gradient of a slice is as large as the whole row, and
         # would be filled with zeros and added up once for every segment.
         queries, keys, values = (
-            tensor.split(self._lengths, dim=2) for tensor in (heads.query, heads.key, heads.value)
+            torch.split(tensor, self._lengths, dim=2)
+            for tensor in (heads.query, heads.key, heads.value)
         )
         outputs = [
             self._segment(heads, query, _joined(keys, path), _joined(values, path))
