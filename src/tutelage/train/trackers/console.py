@@ -15,30 +15,38 @@ LINES = 20
 
 
 class Console:
-    """Rewrites one line on a terminal; elsewhere prints about twenty."""
+    """Rewrites one line on a terminal; elsewhere prints about twenty and the last validation."""
 
     def __init__(self, name: str, folder: Path, recipe: dict[str, Any]) -> None:
         self._stream: TextIO = sys.stderr
         self._recent: deque[tuple[int, float]] = deque(maxlen=20)
         self._validation = ""
+        self._head = self._tail = ""
+        self._last = False
 
     def record(self, row: Mapping[str, Any]) -> None:
-        """Show the row."""
+        """Show the row; a validation joins the line of its step."""
         if row["event"] == "validation":
             self._validation = f"  validation {row['loss']:.4f}{' (best)' if row['best'] else ''}"
+            self._show(due=self._last)
             return
+        step, steps = row["step"], row["steps"]
         self._recent.append((row["supervised_tokens"], row["seconds"]))
         tokens, seconds = map(sum, zip(*self._recent, strict=True))
-        step, steps = row["step"], row["steps"]
         left = seconds / len(self._recent) * (steps - step)
-        line = (
-            f"step {step}/{steps}  loss {row['loss']:.4f}{self._validation}  "
-            f"{tokens / seconds:.0f} supervised tokens/s  {duration(left)} left  "
+        self._head = f"step {step}/{steps}  loss {row['loss']:.4f}"
+        self._tail = (
+            f"  {tokens / seconds:.0f} supervised tokens/s  {duration(left)} left  "
             f"{row['peak_memory_bytes'] / 2**30:.1f} GiB"
         )
+        self._last = step == steps
+        self._show(due=self._last or step % max(1, steps // LINES) == 0)
+
+    def _show(self, *, due: bool) -> None:
+        line = f"{self._head}{self._validation}{self._tail}"
         if self._stream.isatty():
             self._stream.write(f"\r\x1b[K{line}")
-        elif step == steps or step % max(1, steps // LINES) == 0:
+        elif due:
             self._stream.write(f"{line}\n")
         self._stream.flush()
 
