@@ -16,7 +16,9 @@ app.command()(report)
 def test_it_writes_the_page_and_says_where(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run")
     write_text(run.recipe, "name: demo\n")
-    assert CliRunner().invoke(app, [str(run.path)]).output == f"wrote {run.report}\n"
+    said = CliRunner().invoke(app, [str(run.path)])
+    assert said.stdout == f"wrote {run.report}\n"
+    assert f"tutelage eval {run.path}" in said.stderr  # without answers there is no verdict
     assert run.report.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
@@ -24,7 +26,7 @@ def test_it_answers_a_program_in_json(tmp_path: Path) -> None:
     run = RunFolder.create(tmp_path / "run")
     write_text(run.recipe, "name: demo\n")
     answer = CliRunner().invoke(app, [str(run.path), "--json"])
-    assert json.loads(answer.output) == {"report": str(run.report)}
+    assert json.loads(answer.stdout) == {"report": str(run.report)}
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tutelage.cli.arguments import Run
+from tutelage.errors import UserError
 
 HELP = "/base: the untuned model · /tuned: the tuned one · /new: begin anew · /quit"
 
@@ -40,7 +41,10 @@ def chat(
         elif said.startswith("/"):
             typer.echo(f"unknown command {said.split()[0]}; {HELP}")
         elif said:
-            talk.ask(said, _write)
+            try:
+                talk.ask(said, _write)
+            except UserError as error:  # such as a conversation that has grown too long
+                typer.echo(f"{error}\n  /new begins anew", nl=False)
             typer.echo()
 
 

@@ -42,11 +42,17 @@ def show(found: Check) -> None:
     # Names and tokens are text, whatever brackets are in them.
     console = Console(highlight=False, markup=False)
     for sample in found.samples:
-        console.print(f"{visible(sample.source)}  (trained tokens in green, underlined)")
+        how = "in green, underlined" if console.is_terminal else "between ⟦ and ⟧"
+        console.print(f"{visible(sample.source)}  (trained tokens {how})", soft_wrap=True)
         line = Text()
-        for text, trained in sample.tokens:
+        marks = [False, *(trained for _, trained in sample.tokens)]
+        for (text, trained), before in zip(sample.tokens, marks, strict=False):
+            if trained != before and not console.is_terminal:
+                line.append("⟦" if trained else "⟧")
             shown = visible(text).replace("\n", "⏎\n")
             line.append(shown, style="underline green" if trained else "dim")
+        if marks[-1] and not console.is_terminal:
+            line.append("⟧")
         console.print(line, soft_wrap=True)
         console.print()
     counts = found.counts
@@ -58,6 +64,11 @@ def show(found: Check) -> None:
         console.print(f"              {count:,} {reason}")
     splits = ", ".join(f"{number:,} {name}" for name, number in found.splits.items())
     console.print(f"examples    {splits}")
+    tasks = ", ".join(
+        f"{visible(task)} {number['train']:,}/{number['test']:,}"
+        for task, number in found.tasks.items()
+    )
+    console.print(f"tasks       {tasks} (trained/asked)", soft_wrap=True)
     console.print(
         f"tokens      {found.tokens:,}, {found.supervised_tokens:,} of them trained; "
         f"longest sequence {found.longest:,}"
@@ -79,7 +90,7 @@ def show(found: Check) -> None:
         f"{found.disk_free_bytes / 2**30:.1f} GiB free"
     )
     for note in found.notes:
-        console.print(f"note        {note}")
+        console.print(f"note        {note}", soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:

@@ -19,5 +19,8 @@ def report(
     from tutelage.report import build
     from tutelage.rundir import RunFolder
 
-    written = build(RunFolder.open(run))
+    folder = RunFolder.open(run)
+    written = build(folder)
+    if not folder.tuned_predictions.exists():
+        typer.echo(f"not evaluated yet, so it has no verdict: tutelage eval {run}", err=True)
     typer.echo(orjson.dumps({"report": str(written)}).decode() if as_json else f"wrote {written}")

@@ -19,6 +19,7 @@ from typing import Any
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
 from tutelage.pipeline.prepare import Prepared, prepare, read
+from tutelage.pipeline.stages import stage
 from tutelage.pipeline.train import make_loop
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.prompt.renderer import Renderer
@@ -54,6 +55,7 @@ class Check:
         counts: the ledger: read, kept, changed, truncated, dropped.
         reasons: how many rows each reason applies to.
         splits: examples to train on, validate with and ask.
+        tasks: examples to train on and to ask, by task.
         sequences: token sequences to train on.
         tokens: in them.
         supervised_tokens: of these, trained.
@@ -75,6 +77,7 @@ class Check:
     counts: dict[str, int]
     reasons: dict[str, int]
     splits: dict[str, int]
+    tasks: dict[str, dict[str, int]]
     sequences: int
     tokens: int
     supervised_tokens: int
@@ -118,6 +121,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     """The same on what is loaded already; leaves the model as it was."""
     recipe = bench.recipe
     check_installed(recipe.train.trackers)
+    stage("trying the largest step and the longest prompt")
     with tempfile.TemporaryDirectory() as scratch:
         loop = make_loop(bench, prepared, RunFolder(Path(scratch)))
         seconds, memory = _largest_step(loop)
@@ -135,6 +139,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
             "validation": len(prepared.validation),
             "test": len(prepared.items),
         },
+        tasks=prepared.tasks(),
         sequences=len(sequences),
         tokens=sum(len(sequence.ids) for sequence in sequences),
         supervised_tokens=sum(sequence.supervised_tokens for sequence in sequences),

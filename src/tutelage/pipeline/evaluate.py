@@ -22,6 +22,7 @@ from tutelage.infer.backend import Answer, Request
 from tutelage.infer.likelihood import log_likelihoods
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Item, Prepared, prepare, read
+from tutelage.pipeline.stages import stage
 from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench, from_run
 from tutelage.recipe import load as load_recipe
@@ -59,8 +60,10 @@ def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> d
     scored = [item.scored for item in items]
     started = time.perf_counter()
     texts = _general_ids(bench)
+    stage(f"asking the base model ({len(items)} items)")
     with bench.as_base():
         base, base_texts = _answers(bench, items), _losses(bench, texts)
+    stage(f"asking the tuned model ({len(items)} items)")
     tuned, tuned_texts = _answers(bench, items), _losses(bench, texts)
     found: dict[str, Any] = {
         "evaluation": {

@@ -9,6 +9,7 @@ is trained, and what is asked is what was held out.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from tutelage.evaluate.scoring import Item as ScoredItem
 from tutelage.evaluate.scoring import check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.pipeline.general_text import general_texts
+from tutelage.pipeline.stages import stage
 from tutelage.prompt.length import prompt_ends
 from tutelage.prompt.renderer import Renderer
 from tutelage.prompt.template import TemplateRefused
@@ -72,9 +74,14 @@ class Prepared:
         """Rows read, and how many of them met each fate; the fates add up to what was read."""
         return {"read": len(self.ledger), **self.ledger.counts()}
 
-    def tasks(self) -> set[str]:
-        """Names of all tasks, trained and asked."""
-        return {example.task for example in self.train} | {i.example.task for i in self.items}
+    def tasks(self) -> dict[str, dict[str, int]]:
+        """For every task, how many examples are trained on (`train`) and asked (`test`)."""
+        trained = Counter(example.task for example in self.train)
+        asked = Counter(item.example.task for item in self.items)
+        return {
+            task: {"train": trained[task], "test": asked[task]}
+            for task in sorted(trained.keys() | asked.keys())
+        }
 
     def fingerprint(self) -> str:
         """SHA-256 of what is trained on, validated with and asked, token by token."""
@@ -102,6 +109,7 @@ def read(recipe: Recipe) -> Splits:
     Raises:
         UserError: the data cannot be read, or too much of it was lost.
     """
+    stage("reading the data")
     splits = load_data(recipe.data, Path())
     splits.ledger.check(recipe.data.max_lost)
     return splits

@@ -24,6 +24,7 @@ from tutelage.model.families import Family, families
 from tutelage.model.folders import fingerprint
 from tutelage.model.loading import LoadedModel, load
 from tutelage.model.methods import Method, methods
+from tutelage.pipeline.stages import stage
 from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 from tutelage.rundir import RunFolder, read_json, write_json
@@ -99,6 +100,7 @@ def from_recipe(recipe: Recipe) -> Workbench:
         UserError: the model cannot be loaded or its architecture is not understood.
     """
     set_threads(recipe.train.threads)
+    stage(f"loading {recipe.model.base}")
     loaded = load(recipe.model)
     # What `auto` chose is part of the run: a later command must not choose otherwise.
     precision = str(loaded.dtype).removeprefix("torch.")
