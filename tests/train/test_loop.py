@@ -108,7 +108,7 @@ def test_it_stops_when_validation_stops_getting_better(tmp_path: Path) -> None:
     assert (tuned.progress.best_step, tuned.handed_on) == (4, 4)
     best = [row["best"] for row in TrainLog(loop.log.path).rows("validation")]
     assert best == [True, True, False, False]
-    assert loop.checkpoints.latest() == tuned.progress
+    assert loop.checkpoints.latest("made") == tuned.progress
     # Stopped is stopped, however often it is resumed.
     again = make_loop(tmp_path, loop=scripted(*[0.0] * 9), epochs=3, validate_every=2, patience=2)
     assert again.run(resume=True).progress == tuned.progress
@@ -195,7 +195,7 @@ def test_what_is_not_finite_stops_the_run_and_names_the_rows(tmp_path: Path, wha
     rows = [f"made.jsonl row {index}" for index in loop.order.indices(2)]
     assert f"the {what} is not finite at step 3" in str(error.value)
     assert all(row in str(error.value) for row in rows)
-    latest = loop.checkpoints.latest()
+    latest = loop.checkpoints.latest("made")
     assert latest is not None and latest.step == 2
     saved = loop.checkpoints.tensors(2)
     assert all(tensor.isfinite().all() for tensor in saved.values())
@@ -209,7 +209,7 @@ def test_a_validation_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> N
     loop = make_loop(tmp_path, loop=scripted(2.0, math.nan), validate_every=2)
     with pytest.raises(UserError, match="validation loss is not finite after step 4"):
         loop.run(resume=False)
-    assert loop.checkpoints.latest().step == 2
+    assert loop.checkpoints.latest("made").step == 2
 
 
 def test_a_step_without_supervised_tokens_moves_nothing(tmp_path: Path) -> None:

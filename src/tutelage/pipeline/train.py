@@ -77,6 +77,8 @@ def resume(run: str | Path) -> RunFolder:
     splits = read(recipe)
     bench = from_recipe(recipe)
     prepared = prepare(recipe, splits, bench.renderer)
+    # Looked at before anything is written: a run that cannot be continued stays as it is.
+    Checkpoints(folder.checkpoints, keep=1).latest(run_fingerprint(bench, prepared))
     folder.sweep()
     return train_prepared(bench, prepared, folder, resume=True)
 

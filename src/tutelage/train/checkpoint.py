@@ -82,17 +82,31 @@ class Checkpoints:
         _flush(self.folder)
         self._prune(progress.best_step)
 
-    def tidy(self) -> None:
+    def tidy(self, best_step: int | None) -> None:
         """Remove what a killed run left: what is half written, half removed or not needed."""
         self._clean()
-        latest = self.latest()
-        if latest is not None:
-            self._prune(latest.best_step)
+        self._prune(best_step)
 
-    def latest(self) -> Progress | None:
-        """Progress of the newest complete checkpoint, if there is one."""
+    def latest(self, fingerprint: str) -> Progress | None:
+        """Progress of the newest complete checkpoint, if there is one.
+
+        Args:
+            fingerprint: of the run that is to be continued.
+
+        Raises:
+            UserError: the checkpoint is of another run.
+        """
         steps = self._steps()
-        return self.progress(steps[-1]) if steps else None
+        if not steps:
+            return None
+        progress = self.progress(steps[-1])
+        if progress.fingerprint != fingerprint:
+            raise UserError(
+                "the checkpoint was made with other data, another model or other settings",
+                where=str(self.folder),
+                fix="resume with the run's own recipe and data, or train anew into another --out",
+            )
+        return progress
 
     def progress(self, step: int) -> Progress:
         """Progress of the checkpoint at `step`."""

@@ -272,17 +272,12 @@ class Loop:
         return self.options.patience is not None and progress.worse >= self.options.patience
 
     def _resume(self) -> Progress:
-        self.checkpoints.tidy()
-        progress = self.checkpoints.latest()
+        progress = self.checkpoints.latest(self.fingerprint)
         if progress is None:
-            return Progress(fingerprint=self.fingerprint)
-        if progress.fingerprint != self.fingerprint:
-            raise UserError(
-                "the checkpoint was made with other data, another model or other settings",
-                where=str(self.checkpoints.folder),
-                fix="resume with the run's own recipe and data, or train anew into another --out",
-            )
-        self.optimizer.load_state(self.checkpoints.tensors(progress.step))
+            progress = Progress(fingerprint=self.fingerprint)
+        else:
+            self.optimizer.load_state(self.checkpoints.tensors(progress.step))
+        self.checkpoints.tidy(progress.best_step)
         return progress
 
     def _hand_on(self, progress: Progress) -> int:
