@@ -15,6 +15,7 @@ from made_loop import log_rows, make_loop, same, weights
 from tutelage.errors import UserError
 from tutelage.rundir import atomic
 from tutelage.train import checkpoint
+from tutelage.train.machine import seeded
 
 VARIANTS = {
     "lora": {"method": "lora"},
@@ -82,6 +83,15 @@ def test_the_global_random_state_does_not_matter(tmp_path: Path) -> None:
     other = make_loop(tmp_path / "other", dropout=0.3, seed=1)
     other.run(resume=False)
     assert not same(weights(other), finished[0])
+
+
+def test_dropout_is_drawn_anew_at_every_step() -> None:
+    def drawn(seed: int, step: int) -> float:
+        with seeded(seed, step, torch.device("cpu")):
+            return torch.rand(()).item()
+
+    assert drawn(3, 5) == drawn(3, 5)
+    assert len({drawn(seed, step) for seed in (0, 1, 2**32 - 1) for step in range(5)}) == 15
 
 
 class Bomb:

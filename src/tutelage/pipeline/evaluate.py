@@ -20,6 +20,7 @@ from tutelage.evaluate.forgetting import forgetting
 from tutelage.evaluate.scoring import AnswerScores
 from tutelage.infer.backend import Answer, Request
 from tutelage.infer.likelihood import log_likelihoods
+from tutelage.model.context import context_length
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Item, Prepared, prepare, read
 from tutelage.pipeline.stages import stage
@@ -29,7 +30,7 @@ from tutelage.recipe import load as load_recipe
 from tutelage.rundir import RunFolder, read_json, replacing, write_json
 
 GENERAL_TOKENS = 1024
-"""A general document is read up to this length."""
+"""A general document is read up to this length, or to the model's context if that is less."""
 
 
 def evaluate(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -112,7 +113,8 @@ def _general_ids(bench: Workbench) -> list[list[int]]:
     """The general documents as the model reads plain text."""
     tokenizer = bench.renderer.tokenizer
     texts = general_texts(bench.recipe.evaluate.general_text)
-    encoded = (tokenizer.encode(text)[:GENERAL_TOKENS] for text in texts)
+    limit = min(GENERAL_TOKENS, context_length(bench.model) or GENERAL_TOKENS)
+    encoded = (tokenizer.encode(text)[:limit] for text in texts)
     return [ids for ids in encoded if len(ids) > 1]
 
 
