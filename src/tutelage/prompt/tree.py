@@ -37,6 +37,20 @@ class Segment(NamedTuple):
     parent: int
 
 
+class Occurrences(NamedTuple):
+    """Every supervised token of every sequence, before equal predictions are merged.
+
+    Attributes:
+        sequences: (occurrences,) int64, which of the merged sequences, as they were given.
+        targets: (occurrences,) int64, which of the forest's targets.
+        weights: (occurrences,) float32, the loss weight in that sequence.
+    """
+
+    sequences: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class Forest:
     """Sequences merged into one row of tokens, without padding.
@@ -48,6 +62,7 @@ class Forest:
         predictors: (targets,) int64, places in the row whose hidden state predicts a target.
         targets: (targets,) int64, the ids to predict.
         weights: (targets,) float32, the summed loss weights.
+        occurrences: which sequences each target belongs to; the weights are their sums.
         logical_tokens: tokens of the sequences before merging.
         supervised_tokens: sum of the loss weights.
     """
@@ -58,6 +73,7 @@ class Forest:
     predictors: np.ndarray
     targets: np.ndarray
     weights: np.ndarray
+    occurrences: Occurrences
     logical_tokens: int
     supervised_tokens: float
 
@@ -72,9 +88,14 @@ def common_prefix(first: np.ndarray, second: np.ndarray) -> int:
     return int(differ[0]) if len(differ) else length
 
 
+def sharing_key(sequence: Rendered) -> bytes:
+    """Sorts by ids, so that sequences with a common prefix are neighbours."""
+    return sequence.ids.astype(">u4").tobytes()
+
+
 def in_sharing_order(sequences: Sequence[Rendered]) -> list[Rendered]:
-    """Sorted by ids, so that those with a common prefix are neighbours."""
-    return sorted(sequences, key=lambda sequence: sequence.ids.astype(">u4").tobytes())
+    """Sorted so that those with a common prefix are neighbours."""
+    return sorted(sequences, key=sharing_key)
 
 
 def merge(sequences: Sequence[Rendered], min_shared: int = MIN_SHARED) -> Forest:
@@ -84,14 +105,16 @@ def merge(sequences: Sequence[Rendered], min_shared: int = MIN_SHARED) -> Forest
         sequences: at least one.
         min_shared: branch only where at least this many tokens are shared.
     """
-    return _Builder(in_sharing_order(sequences), min_shared).forest()
+    order = sorted(range(len(sequences)), key=lambda at: sharing_key(sequences[at]))
+    return _Builder([sequences[at] for at in order], order, min_shared).forest()
 
 
 class _Builder:
     """Lays out the sorted sequences segment by segment, depth first."""
 
-    def __init__(self, ordered: list[Rendered], min_shared: int) -> None:
+    def __init__(self, ordered: list[Rendered], order: list[int], min_shared: int) -> None:
         self.ordered = ordered
+        self.order = order  # the place of each as it was given
         self.min_shared = min_shared
         self.shared = [
             common_prefix(first.ids, second.ids) for first, second in itertools.pairwise(ordered)
@@ -106,14 +129,17 @@ class _Builder:
         pending = [(0, len(self.ordered), 0, -1)]  # sequences from, to; depth reached; parent
         while pending:
             pending += reversed(self._branches(*pending.pop()))
-        predictors, targets, weights = self._targets()
+        predictors, targets, occurrences = self._targets()
+        # Equal predictions add their weights.
+        weights = np.bincount(occurrences.targets, occurrences.weights, minlength=len(targets))
         return Forest(
             ids=np.concatenate(self.ids),
             positions=np.concatenate(self.positions),
             segments=tuple(self.segments),
             predictors=predictors,
             targets=targets,
-            weights=weights,
+            weights=weights.astype(np.float32),
+            occurrences=occurrences,
             logical_tokens=sum(len(sequence.ids) for sequence in self.ordered),
             supervised_tokens=float(sum(sequence.weights.sum() for sequence in self.ordered)),
         )
@@ -146,8 +172,8 @@ class _Builder:
         self.segments.append(Segment(start, self.length, parent))
         return len(self.segments) - 1
 
-    def _targets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where each supervised token is predicted from; equal predictions add their weights."""
+    def _targets(self) -> tuple[np.ndarray, np.ndarray, Occurrences]:
+        """Where each supervised token is predicted from; equal predictions are one target."""
         predictors, targets, weights = [], [], []
         for sequence, places in zip(self.ordered, self.places, strict=True):
             supervised = np.flatnonzero(sequence.weights)
@@ -156,7 +182,6 @@ class _Builder:
             weights.append(sequence.weights[supervised])
         pairs = np.stack([np.concatenate(predictors), np.concatenate(targets)])
         unique, inverse = np.unique(pairs, axis=1, return_inverse=True)
-        total = np.bincount(
-            inverse.reshape(-1), weights=np.concatenate(weights), minlength=unique.shape[1]
-        )
-        return unique[0], unique[1], total.astype(np.float32)
+        owners = np.repeat(np.array(self.order, dtype=np.int64), [len(part) for part in weights])
+        occurrences = Occurrences(owners, inverse.reshape(-1), np.concatenate(weights))
+        return unique[0], unique[1], occurrences

@@ -2,56 +2,103 @@
 
 The samples of a step are given (the sampler chose them); only their grouping is free. Sorted so
 that common prefixes are neighbours, they are filled into packs of nearly equal size, counting a
-shared prefix once a pack. Memory then depends on the budget, never on the batch size.
+shared prefix once a pack. Memory then depends on the budget, never on the batch size. Sequences
+that a loss compares (a chosen response and the rejected ones) form a group, which is never parted.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tutelage.prompt.renderer import Rendered
-from tutelage.prompt.tree import MIN_SHARED, Forest, common_prefix, in_sharing_order, merge
+from tutelage.prompt.tree import (
+    MIN_SHARED,
+    Forest,
+    common_prefix,
+    in_sharing_order,
+    merge,
+    sharing_key,
+)
+
+Group = Sequence[Rendered]
+"""Sequences that travel together, at least one."""
+
+
+class Packed(NamedTuple):
+    """One pack.
+
+    Attributes:
+        forest: the groups' sequences merged, numbered group by group.
+        groups: which of the given groups these are.
+    """
+
+    forest: Forest
+    groups: list[int]
 
 
 def micro_batches(
     sequences: Sequence[Rendered], budget: int, min_shared: int = MIN_SHARED
 ) -> list[Forest]:
-    """Group and merge sequences so that each pack computes at most `budget` tokens.
+    """Pack sequences that are each a group of its own; see `pack_groups`."""
+    packs = pack_groups([(sequence,) for sequence in sequences], budget, min_shared)
+    return [pack.forest for pack in packs]
+
+
+def pack_groups(groups: Sequence[Group], budget: int, min_shared: int = MIN_SHARED) -> list[Packed]:
+    """Pack and merge groups so that each pack computes at most `budget` tokens.
 
     Args:
-        sequences: the optimizer step's samples, at least one.
-        budget: tokens in one forward pass; a single longer sequence travels alone.
+        groups: the optimizer step's samples, at least one.
+        budget: tokens in one forward pass; a single larger group travels alone.
         min_shared: shortest prefix that is merged.
 
     Returns:
-        Packs; every sequence is in exactly one.
+        Packs; every group is in exactly one.
     """
-    ordered = in_sharing_order(sequences)
-    new = [_new_tokens(ordered, at, min_shared) for at in range(len(ordered))]
+    inner = [in_sharing_order(group) for group in groups]
+    order = sorted(range(len(groups)), key=lambda at: sharing_key(inner[at][0]))
+    new = _new_tokens([inner[at] for at in order], min_shared)
     count = math.ceil(sum(new) / budget)
     target = min(budget, math.ceil(sum(new) / count) + max(new) // 2)
+
+    def merged(first: int, last: int) -> Packed:
+        taken = order[first:last]
+        return Packed(merge([s for at in taken for s in groups[at]], min_shared), taken)
+
     packs = []
     first = 0
-    while first < len(ordered):
-        last, filled = first + 1, len(ordered[first].ids)
-        while last < len(ordered) and filled + new[last] <= target:
+    while first < len(order):
+        last, filled = first + 1, _alone(inner[order[first]], min_shared)
+        while last < len(order) and filled + new[last] <= target:
             filled += new[last]
             last += 1
-        pack = merge(ordered[first:last], min_shared)
+        pack = merged(first, last)
         # A branch may be shorter than what two neighbours share, so the count can be a little low.
-        while len(pack) > budget and last - first > 1:
+        while len(pack.forest) > budget and last - first > 1:
             last -= 1
-            pack = merge(ordered[first:last], min_shared)
+            pack = merged(first, last)
         packs.append(pack)
         first = last
     return packs
 
 
-def _new_tokens(ordered: Sequence[Rendered], at: int, min_shared: int) -> int:
-    """Tokens that a sequence adds, at least, to a pack which holds its neighbour before it."""
-    length = len(ordered[at].ids)
-    if at == 0:
-        return length
-    shared = common_prefix(ordered[at - 1].ids, ordered[at].ids)
-    return length - shared if shared >= min_shared else length
+def _new_tokens(ordered: Sequence[Group], min_shared: int) -> list[int]:
+    """Tokens that each group adds, at least, to a pack which holds its neighbour before it."""
+    new = []
+    for at, group in enumerate(ordered):
+        beside = ordered[at - 1] if at else ()
+        shared = max((common_prefix(group[0].ids, other.ids) for other in beside), default=0)
+        new.append(_alone(group, min_shared) - (shared if shared >= min_shared else 0))
+    return new
+
+
+def _alone(group: Group, min_shared: int) -> int:
+    """Tokens that a group in sharing order needs, at least."""
+    needed = len(group[0].ids)
+    for before, sequence in itertools.pairwise(group):
+        shared = common_prefix(before.ids, sequence.ids)
+        needed += len(sequence.ids) - (shared if shared >= min_shared else 0)
+    return needed
