@@ -74,6 +74,36 @@ def _picked(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(1, targets[:, None])[:, 0]
 
 
+def plain_target_log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
+    """The definition, all logits at once; see `target_log_probabilities`."""
+    logits = at_least_float32(head.logits(hidden))
+    return _picked(F.log_softmax(logits, dim=1), targets)
+
+
+def target_log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
+    """`log_probabilities` with a graph, for losses that are functions of them.
+
+    What such a loss makes of a token is known only after all tokens, when the logits are gone.
+    But it scales the token's gradient as a whole: for a frozen head that gradient is formed along
+    with the logits, and scaled later. A head that is trained gets the sum of outer products, so
+    there the logits are formed again.
+
+    Args:
+        hidden: (n, width), the states that predict; n may be 0.
+        head: the output head; its weight and bias get gradients if they are trained.
+        targets: (n,) int64.
+
+    Returns:
+        (n,), at least float32, in nats.
+    """
+    if not torch.is_grad_enabled():
+        return log_probabilities(hidden, head, targets)
+    found: Tensor = _TargetLogProbabilities.apply(  # type: ignore[no-untyped-call]
+        hidden, head.weight, head.bias, targets, head.scale, head.softcap
+    )
+    return found
+
+
 class _CrossEntropySum(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -119,6 +149,54 @@ class _CrossEntropySum(torch.autograd.Function):
             None if grad_bias is None else (grad_bias * grad).to(ctx.weight_dtype),
             *(None,) * 4,
         )
+
+
+class _TargetLogProbabilities(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        scale: float,
+        softcap: float | None,
+    ) -> Tensor:
+        ctx.head = scale, softcap
+        wants_hidden, *wants_head = ctx.needs_input_grad[:3]
+        if any(wants_head) or not wants_hidden:
+            ctx.save_for_backward(hidden, weight, bias, targets, None)
+            return log_probabilities(hidden, Head(weight, bias, scale, softcap), targets)
+        head = Head(weight, bias, scale, softcap)
+        unit = torch.empty_like(hidden)  # the gradient of each token's log-probability
+        found = hidden.new_empty(
+            len(hidden), dtype=torch.promote_types(hidden.dtype, torch.float32)
+        )
+        minus = -torch.ones_like(found)
+        for rows, logits in _chunks(hidden, head):
+            found[rows], grad = _losses_and_gradient(logits, targets[rows], minus[rows], head)
+            torch.mm(grad.to(hidden.dtype), weight, out=unit[rows])
+        ctx.save_for_backward(None, None, None, None, unit)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, targets, unit = ctx.saved_tensors
+        if unit is not None:
+            return unit * grad[:, None].to(unit.dtype), *(None,) * 5
+        wanted = ctx.needs_input_grad[:3]
+        leaves: list[Any] = [
+            tensor if tensor is None else tensor.detach().requires_grad_(want)
+            for tensor, want in zip((hidden, weight, bias), wanted, strict=True)
+        ]
+        with torch.enable_grad():
+            # So weighted, the gradient of the summed cross-entropies is the one asked for.
+            head = Head(leaves[1], leaves[2], *ctx.head)
+            total = cross_entropy_sum(leaves[0], head, targets, -grad)
+            asked = [leaf for leaf, want in zip(leaves, wanted, strict=True) if want]
+            found = iter(torch.autograd.grad(total, asked))
+        return *(next(found) if want else None for want in wanted), *(None,) * 3
 
 
 def _losses_and_gradient(
