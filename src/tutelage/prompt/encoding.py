@@ -252,6 +252,8 @@ class PieceEncoder:
     def _encode(self, texts: Sequence[str], *, as_text: bool = False) -> list[list[int]]:
         if not texts:
             return []
+        if self.tokenizer.is_fast:
+            return self._encode_fast(texts, as_text=as_text)
         ids: list[list[int]] = self.tokenizer(
             list(texts),
             add_special_tokens=False,
@@ -261,3 +263,13 @@ class PieceEncoder:
             verbose=False,
         )["input_ids"]
         return ids
+
+    def _encode_fast(self, texts: Sequence[str], *, as_text: bool) -> list[list[int]]:
+        """What transformers' call gives, without the offsets and masks that take a fifth of it."""
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = as_text
+        return [
+            found.ids for found in backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        ]

@@ -15,8 +15,7 @@ Token trees store their shared beginnings once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -30,28 +29,12 @@ from tutelage.prompt.answer import AnswerForm
 from tutelage.prompt.encoding import PieceEncoder, token_id
 from tutelage.prompt.length import held_to_limit
 from tutelage.prompt.options import PromptOptions
+from tutelage.prompt.pieces import Piece, in_blocks
 from tutelage.prompt.rendered import Rendered, Rendering
 from tutelage.prompt.template import ChatTemplate, TemplateRefused, choose_template
 from tutelage.prompt.turn import probe_turn, spoken
 
 __all__ = ["Rendered", "Renderer", "Rendering"]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of rendered text that is encoded on its own.
-
-    Attributes:
-        text: rendered text, with control tokens of the data still marked.
-        begins: it begins the sequence.
-        supervised: it counts in the loss.
-        closed: it ends as it should; if not, the end-of-sequence token is added.
-    """
-
-    text: str
-    begins: bool = False
-    supervised: bool = False
-    closed: bool = True
 
 
 class Renderer:
@@ -92,28 +75,28 @@ class Renderer:
         Raises:
             UserError: an example is over-long and `over_long` is `error`.
         """
-        plans: list[list[list[Piece]] | str] = []
-        for example in examples:
-            try:
-                plans.append(self._training_pieces(example))
-            except TemplateRefused as error:
-                plans.append(str(error))
-        pieces = [
-            piece
-            for plan in plans
-            if not isinstance(plan, str)
-            for sequence in plan
-            for piece in sequence
-        ]
-        encoded = iter(
-            self.encoder.encode(
-                [piece.text for piece in pieces], [piece.begins for piece in pieces]
-            )
-        )
-        return [
-            self._finish(example, plan, encoded)
-            for example, plan in zip(examples, plans, strict=True)
-        ]
+        return list(self.renderings(examples))
+
+    def renderings(self, examples: Iterable[Example]) -> Iterator[Rendering]:
+        """The same, a block at a time: what is not kept of a million examples takes no memory.
+
+        Raises:
+            UserError: an example is over-long and `over_long` is `error`.
+        """
+        for example, plan, encoded in in_blocks(examples, self._training_pieces, self._encode):
+            yield self._finish(example, plan, encoded)
+
+    def prompts(self, examples: Iterable[Example]) -> Iterator[list[int] | TemplateRefused]:
+        """The ids of `prompt_ids` for each example's prompt, or the template's refusal."""
+
+        def asked(example: Example) -> list[list[Piece]]:
+            return [self._prompt_pieces(example.prompt, example.tools)]
+
+        for _, plan, encoded in in_blocks(examples, asked, self._encode):
+            if isinstance(plan, str):
+                yield TemplateRefused(plan)
+            else:
+                yield [id_ for piece in plan[0] for id_ in self._closed(piece, next(encoded))]
 
     def prompt_ids(
         self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()
@@ -124,12 +107,8 @@ class Renderer:
             TemplateRefused: the template does not accept this conversation.
         """
         prompt = self._prompt_pieces(messages, tools)
-        ids = self.encoder.encode([p.text for p in prompt], [p.begins for p in prompt])
-        return [
-            token
-            for piece, piece_ids in zip(prompt, ids, strict=True)
-            for token in self._closed(piece, piece_ids)
-        ]
+        pairs = zip(prompt, self._encode(prompt), strict=True)
+        return [id_ for piece, ids in pairs for id_ in self._closed(piece, ids)]
 
     def prompt_text(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> str:
         """The rendered text behind `prompt_ids`."""
@@ -236,6 +215,9 @@ class Renderer:
         return sequences
 
     # From pieces to ids
+
+    def _encode(self, pieces: list[Piece]) -> list[list[int]]:
+        return self.encoder.encode([p.text for p in pieces], [p.begins for p in pieces])
 
     def _finish(
         self, example: Example, plan: list[list[Piece]] | str, encoded: Iterator[list[int]]
