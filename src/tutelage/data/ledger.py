@@ -221,18 +221,32 @@ class Ledger:
         import polars as pl
 
         try:
-            table = pl.read_parquet(path)
             ledger = cls()
-            for file, row, task, split, fate, reasons, details in table.select(
-                "file", "row", "task", "split", "fate", "reasons", "details"
-            ).iter_rows():
-                source = Source(file, row)
-                ledger.register(source, task, split)
-                for code, detail in zip(reasons, details, strict=True):
-                    ledger.mark(source, Fate[fate.upper()], REASONS[code], detail)
+            ledger._fill(pl.read_parquet(path))
         except (pl.exceptions.PolarsError, KeyError, ValueError) as error:
             raise UserError(f"not a ledger: {error}", where=str(path)) from error
         return ledger
+
+    def _fill(self, table: pl.DataFrame) -> None:
+        """Take over a table's rows; only those that have marks are looked at one by one."""
+        if not table.select("file", "row").is_unique().all():
+            raise ValueError("a row stands in it twice")
+        self._file = array("i", _codes(table["file"], self._files))
+        self._row = array("q", table["row"])
+        self._task = array("i", _codes(table["task"], self._tasks))
+        self._split = array("i", _codes(table["split"], self._splits))
+        self._fate = bytearray(Fate[fate.upper()] for fate in table["fate"])
+        self._places = [array("q") for _ in self._files.names]
+        for place, (file, row) in enumerate(zip(self._file, self._row, strict=True)):
+            places = self._places[file]
+            places.extend([-1] * (row + 1 - len(places)))
+            places[row] = place
+        marked = table.with_row_index("place").filter(table["reasons"].list.len() > 0)
+        for place, reasons, details in marked.select("place", "reasons", "details").iter_rows():
+            for code, detail in zip(reasons, details, strict=True):
+                self._mark_place.append(place)
+                self._mark_reason.append(REASONS[code])
+                self._mark_detail.append(detail)
 
     def _place(self, source: Source) -> int:
         """Position of a row in the columns."""
@@ -268,3 +282,11 @@ def _names(column: str, names: list[str]) -> pl.Expr:
     return pl.col(column).replace_strict(
         list(range(len(names))), names, return_dtype=pl.String, default=None
     )
+
+
+def _codes(column: pl.Series, names: _Names) -> pl.Series:
+    """A column's names as numbers."""
+    import polars as pl
+
+    known = [names.code(name) for name in column.unique(maintain_order=True)]
+    return column.replace_strict(names.names, known, return_dtype=pl.Int32)
