@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from tutelage.train.distribution import like, whole
 from tutelage.train.options import TrainOptions
 
 
@@ -59,7 +60,7 @@ class Optimizer:
                 master.grad = parameter.grad.float()
                 parameter.grad = None
         gradients = [master.grad for master in masters if master.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
+        norm = whole(nn.utils.get_total_norm(gradients))
         if torch.isfinite(norm):
             if self._max_norm is not None:
                 nn.utils.clip_grads_with_norm_(masters, self._max_norm, norm)
@@ -71,7 +72,10 @@ class Optimizer:
         return float(norm)
 
     def state(self) -> dict[str, Tensor]:
-        """All that decides the next step: master weights and AdamW's running means."""
+        """All that decides the next step: master weights and AdamW's running means.
+
+        With several processes, each process's part of them.
+        """
         tensors = {f"weight.{name}": master.detach() for name, master in self.masters.items()}
         for name, master in self.masters.items():
             for key, value in self._adamw.state[master].items():
@@ -80,21 +84,21 @@ class Optimizer:
 
     @torch.no_grad()
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put back what `state` gave."""
+        """Put back what `state` gave; from whole tensors, each process takes its part."""
         for name, master in self.masters.items():
-            master.copy_(tensors[f"weight.{name}"])
+            master.copy_(like(tensors[f"weight.{name}"], master))
             state = self._adamw.state[master]
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 saved = tensors.get(f"{key}.{name}")
                 if saved is not None:
-                    state[key] = saved.to(master.device, copy=True)
+                    state[key] = like(saved, master).clone()
         self._round()
 
     @torch.no_grad()
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back the weights alone, to hand on the best ones."""
         for name, master in self.masters.items():
-            master.copy_(tensors[f"weight.{name}"])
+            master.copy_(like(tensors[f"weight.{name}"], master))
         self._round()
 
     @torch.no_grad()
