@@ -1,19 +1,21 @@
-"""Finished cells as tables: speed and memory, the losses step by step, and the machine."""
+"""Finished cells as tables: the summary, and of each work speed, memory and losses."""
 
 from __future__ import annotations
 
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuning.workload import Workload
+from tuning.workload import LONGEST, Workload
+from tuning.works import OURS, Work
 
-OURS = "ours"
 GB = 1e9
+HALF, THIRD = 0.5, 0.33
+"""The memory asked for and hoped for, as a share of the fastest peer's."""
 
 Cell = Mapping[str, Any]
 
@@ -33,10 +35,10 @@ class Table(NamedTuple):
 
 
 def check(cell: Cell, work: Workload) -> None:
-    """Stop if a cell did other work than was asked: steps, samples and supervised tokens.
+    """Refuse a cell that did other work than was asked: steps, samples and supervised tokens.
 
     Raises:
-        SystemExit: it did.
+        ValueError: it did.
     """
     trained = sorted(row for step in cell["rows"] for row in step)
     supervised = [sum(work.rows[row].supervised for row in step) for step in cell["rows"]]
@@ -46,7 +48,7 @@ def check(cell: Cell, work: Workload) -> None:
         or cell["supervised"] != supervised
         or not all(map(math.isfinite, cell["losses"]))
     ):
-        raise SystemExit(
+        raise ValueError(
             f"{cell['contender']} took {len(cell['rows'])} steps on {len(trained)} rows with "
             f"{sum(cell['supervised'])} supervised tokens, not {len(work.order)} on "
             f"{len(work.rows)} with {work.supervised}, or its loss is not finite"
@@ -66,9 +68,18 @@ def peak_memory(cell: Cell) -> float:
     return float(cell["peak_bytes"]) / GB
 
 
-def above_loaded(cell: Cell) -> float:
-    """Peak memory beyond what the process held when the model was loaded, in GB."""
-    return float(cell["peak_bytes"] - cell["loaded_bytes"]) / GB
+def above_needed(cell: Cell) -> float:
+    """Peak memory beyond libraries, weights, gradients and optimizer state, in GB.
+
+    What any trainer of this model by this method holds is taken off alike, so what is left is
+    what the way of training needs: activations, logits, padding, copies.
+    """
+    return float(cell["peak_bytes"] - cell["runtime_bytes"] - cell["weight_bytes"]) / GB
+
+
+def arithmetic(cell: Cell) -> float:
+    """Share of the rate that this machine's matrix products reach at the same shapes."""
+    return float(cell["seconds_at_peak"] / cell["seconds"])
 
 
 def speeds(cells: Sequence[Cell], work: Workload) -> dict[str, float]:
@@ -79,35 +90,35 @@ def speeds(cells: Sequence[Cell], work: Workload) -> dict[str, float]:
     }
 
 
-def speed_table(cells: Sequence[Cell], work: Workload) -> Table:
+def speed_table(name: str, cells: Sequence[Cell], work: Workload) -> Table:
     """Speed, memory and what was learned; medians over the rounds."""
     speed = speeds(cells, work)
     best = max((speed[name] for name in speed if name != OURS), default=math.nan)
     rows = []
-    for name, found in by_contender(cells).items():
+    for contender, found in by_contender(cells).items():
         each = sorted(work.tokens / cell["seconds"] for cell in found)
         busy = statistics.median(cell["cpu_seconds"] / cell["seconds"] for cell in found)
         rows.append(
             (
-                name,
-                f"{speed[name]:.0f}",
+                contender,
+                f"{speed[contender]:.0f}",
                 f"{each[0]:.0f}–{each[-1]:.0f} ({len(each)})",
-                f"{speed[name] / best:.2f}",
-                f"{statistics.median(map(above_loaded, found)):.2f}",
+                f"{speed[contender] / best:.2f}",
+                f"{statistics.median(map(above_needed, found)):.2f}",
                 f"{statistics.median(map(peak_memory, found)):.2f}",
                 f"{busy:.2f}",
                 f"{found[0]['held_out_loss']:.4f}",
             )
         )
     return Table(
-        f"{len(work.rows)} rows, {work.tokens} tokens ({work.supervised} supervised), "
+        f"{name}: {len(work.rows)} rows, {work.tokens} tokens ({work.supervised} supervised), "
         f"{len(work.order)} steps for everyone",
         (
             "contender",
             "tokens/s",
             "range (rounds)",
             "× best peer",
-            "memory above loaded, GB",
+            "memory above needed, GB",
             "peak, GB",
             "busy threads",
             "held-out loss",
@@ -116,16 +127,16 @@ def speed_table(cells: Sequence[Cell], work: Workload) -> Table:
     )
 
 
-def loss_table(cells: Sequence[Cell]) -> Table:
+def loss_table(name: str, cells: Sequence[Cell]) -> Table:
     """Mean loss a supervised token of every step; first round."""
-    first = {name: found[0] for name, found in by_contender(cells).items()}
+    first = {contender: found[0] for contender, found in by_contender(cells).items()}
     steps = max(len(cell["losses"]) for cell in first.values())
     rows = [
         (str(step + 1), *(f"{cell['losses'][step]:.4f}" for cell in first.values()))
         for step in range(steps)
     ]
     mean = ("mean", *(f"{statistics.mean(cell['losses']):.4f}" for cell in first.values()))
-    return Table("Loss a step", ("step", *first), [*rows, mean])
+    return Table(f"{name}: loss a step", ("step", *first), [*rows, mean])
 
 
 def verdict(cells: Sequence[Cell], work: Workload) -> list[str]:
@@ -137,14 +148,16 @@ def verdict(cells: Sequence[Cell], work: Workload) -> list[str]:
         best = max(peers, key=speed.__getitem__)
         above, peak = (
             statistics.median(map(held, found[OURS])) / statistics.median(map(held, found[best]))
-            for held in (above_loaded, peak_memory)
+            for held in (above_needed, peak_memory)
         )
         said.append(
             f"Ours has {speed[OURS] / speed[best]:.2f} times the tokens/s of the best peer "
-            f"({best}), in {above:.2f} times its memory above the loaded model ({peak:.2f} times "
-            "its peak)."
+            f"({best}), in {above:.2f} times its memory above what any trainer needs ({peak:.2f} "
+            "times its peak)."
         )
         said += [_difference(found[OURS][0], found[name][0]) for name in peers]
+    if OURS in found:
+        said.append(_arithmetic(found[OURS], work))
     if repeated := [same for same in found.values() if len(same) > 1]:
         spread = max(
             abs(again - first)
@@ -168,15 +181,71 @@ def _difference(ours: Cell, peer: Cell) -> str:
     )
 
 
-def machine(folder: Path, work: Workload) -> str:
-    """Where and with what it was measured."""
+def _arithmetic(cells: Sequence[Cell], work: Workload) -> str:
+    """How much was computed, how fast, and how fast it could be."""
+    first = cells[0]
+    tokens, seconds = first["computed"]["tokens"], statistics.median(c["seconds"] for c in cells)
+    return (
+        f"Ours computed {tokens} of {work.tokens} tokens ({work.tokens / tokens:.2f} logical ones "
+        f"for each) in {first['computed']['packs']} packs: {first['flops'] / 1e9:.0f} GFLOP at "
+        f"{first['flops'] / seconds / 1e9:.0f} GFLOP/s, "
+        f"{100 * statistics.median(map(arithmetic, cells)):.0f} % of the rate of the same matrix "
+        f"products alone ({first['flops'] / first['seconds_at_peak'] / 1e9:.0f} GFLOP/s)."
+    )
+
+
+def summary(works: Mapping[str, tuple[Work, Workload, Sequence[Cell]]]) -> Table:
+    """One line a work: ours, the fastest peer, and what was asked for."""
+    rows = []
+    for name, (work, workload, cells) in works.items():
+        speed, found = speeds(cells, workload), by_contender(cells)
+        peers = [peer for peer in speed if peer != OURS]
+        best = max(peers, key=speed.__getitem__, default=None)
+        ours = found.get(OURS)
+        row = [name, f"{len(workload.rows)} in {len(workload.order)}"]
+        row.append(f"{speed[OURS]:.0f} ({len(ours)})" if ours else "")
+        row.append(f"{best} {speed[best]:.0f} ({len(found[best])})" if best else "")
+        row.append(f"{speed[OURS] / speed[best]:.2f}" if ours and best else "")
+        row.append(f"{work.least:g} / {work.hoped:g}")
+        row.append(
+            f"{_median(above_needed, ours) / _median(above_needed, found[best]):.2f}"
+            if ours and best
+            else ""
+        )
+        row.append(f"{100 * _median(arithmetic, ours):.0f}" if ours else "")
+        rows.append(row)
+    return Table(
+        "Summary: median tokens/s (rounds)",
+        (
+            "work",
+            "rows in steps",
+            "ours",
+            "best peer",
+            "×",
+            "asked / hoped ×",
+            f"memory above needed, × ({HALF:g} / {THIRD:g})",
+            "% of matmul peak (80 / 90)",
+        ),
+        rows,
+    )
+
+
+def _median(figure: Callable[[Cell], float], cells: Sequence[Cell]) -> float:
+    return statistics.median(map(figure, cells))
+
+
+def machine(*works: tuple[Path, Workload]) -> str:
+    """Where and with what it was measured; the rows that were too long, of all works."""
+    (folder, work), *_ = works
     found = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     names = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     cpu, commit = found["cpu"], found["commits"]["tutelage"]
     sets = [flag for flag in cpu["flags"] if flag in ("avx2", "avx512f", "amx_bf16")]
+    too_long = sum(work.too_long for _, work in works)
     return (
         f"{found['date'][:10]}, {cpu['model']} ({', '.join(sets)}; {cpu['cores']} cores), "
         f"{work.settings.threads} threads, float32, Python {found['python']}, {versions}, "
-        f"Tutelage {commit or version('tutelage')}"
+        f"Tutelage {commit or version('tutelage')}; {too_long} rows of more than {LONGEST} tokens "
+        "passed over"
     )

@@ -1,10 +1,15 @@
-"""TRL as a contender: SFTTrainer in four settings, on a PEFT model with our first matrices.
+"""TRL as a contender: SFTTrainer in four settings, on a PEFT model with our first matrices, or on
+the plain model where every weight is trained.
 
 As of TRL 1.16. What its documentation says of settings that matter here: activation checkpointing
 is on by default ("~20 % slower"); grouping by length is `train_sampling_strategy`; packing's
 default `bfd` keeps samples whole and apart, as padding-free batches do. Both are documented for
 FlashAttention only; with scaled_dot_product_attention transformers masks the samples by their
 positions, and the losses equal those of padded batches (benchmarks/RESULTS.md, "tuning").
+
+A step of more rows than `MICRO_BATCH` is accumulated over forward passes of so many: padded, all 64
+rows of a step at once would fill the memory with padding. Trainer divides by the supervised tokens
+of the whole step, so the loss is the same.
 """
 
 from __future__ import annotations
@@ -21,13 +26,14 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import SFTConfig, SFTTrainer, pack_dataset
 
-from tuning.watch import Watch, held_out_loss
+from tuning.watch import Watch, held_out_loss, resident_bytes
 from tuning.workload import (
     ADAPTER,
     BETAS,
     EPSILON,
     IGNORED,
     MAX_GRADIENT_NORM,
+    MICRO_BATCH,
     WEIGHT_DECAY,
     Row,
     Workload,
@@ -44,7 +50,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "padding_free": True,
         "max_length": None,
     },
-    # One pack a step, of the length that `pack_length` finds.
+    # One pack a forward pass, of the length that `pack_length` finds.
     "trl-packed": {
         "gradient_checkpointing": False,
         "per_device_train_batch_size": 1,
@@ -94,17 +100,21 @@ def tune(work: Workload, folder: Path, name: str) -> dict[str, Any]:
     """Train once over the rows in the settings called `name`; what was noted."""
     datasets.disable_progress_bars()
     torch.set_num_threads(work.settings.threads)
+    runtime = resident_bytes()
     tokenizer = AutoTokenizer.from_pretrained(work.base)
-    base = AutoModelForCausalLM.from_pretrained(work.base, dtype=torch.float32)
-    model = PeftModel.from_pretrained(base, folder / ADAPTER, is_trainable=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(work.base, dtype=torch.float32)
+    if work.settings.method == "lora":
+        model = PeftModel.from_pretrained(model, folder / ADAPTER, is_trainable=True)
 
-    def train(rows: Sequence[Row], order: Sequence[int], rate: float, watch: Watch) -> None:
+    def train(
+        rows: Sequence[Row], order: Sequence[int], learning_rate: float, watch: Watch
+    ) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             trainer = WatchedTrainer(
                 steps=Steps(watch),
                 index={tuple(row.ids): at for at, row in enumerate(rows)},
                 model=model,
-                args=config(work, rows, name, rate, scratch),
+                args=config(work, rows, name, learning_rate, scratch),
                 train_dataset=datasets.Dataset.from_list(
                     [{"input_ids": rows[at].ids, "labels": rows[at].labels} for at in order]
                 ),
@@ -112,10 +122,10 @@ def tune(work: Workload, folder: Path, name: str) -> dict[str, Any]:
             )
             trainer.train()
 
-    watch = Watch()
-    train(work.warm_up, range(len(work.warm_up)), 0.0, Watch())
+    watch = Watch(runtime, model)
+    train(work.warm_up, range(len(work.warm_up)), 0.0, Watch(runtime, model))
     gc.collect()
-    train(work.rows, [at for step in work.order for at in step], work.learning_rate, watch)
+    train(work.rows, [at for step in work.order for at in step], work.settings.learning_rate, watch)
     return watch.report() | {"held_out_loss": held_out_loss(model, work.warm_up)}
 
 
@@ -123,9 +133,12 @@ def config(
     work: Workload, rows: Sequence[Row], name: str, learning_rate: float, scratch: str
 ) -> SFTConfig:
     """What all settings share, and the named ones."""
-    chosen = {"per_device_train_batch_size": work.settings.batch_size} | SETTINGS[name]
+    chosen = {
+        "per_device_train_batch_size": MICRO_BATCH,
+        "gradient_accumulation_steps": work.settings.batch_size // MICRO_BATCH,
+    } | SETTINGS[name]
     if chosen.get("packing"):
-        chosen["max_length"] = pack_length(rows, work.settings.batch_size)
+        chosen["max_length"] = pack_length(rows, MICRO_BATCH)
     return SFTConfig(
         output_dir=scratch,
         **chosen,
@@ -159,14 +172,15 @@ def sequences(inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, ...]]:
             yield tuple(part.tolist())
 
 
-def pack_length(rows: Sequence[Row], batch_size: int) -> int:
-    """Shortest pack for which best-fit packing makes one pack for every `batch_size` rows.
+def pack_length(rows: Sequence[Row], rows_a_pack: int) -> int:
+    """Shortest pack for which best-fit packing makes one pack for every `rows_a_pack` rows.
 
-    One pack a step then makes as many steps as everyone's, so that a step holds `batch_size` rows
-    and everyone's supervised tokens on average; and so short a pack has next to no room unused.
+    As many packs as everyone has forward passes make as many steps as everyone's, so that a step
+    holds as many rows and supervised tokens on average; and so short a pack has next to no room
+    unused.
     """
     lengths = [len(row.ids) for row in rows]
-    packs = -(-len(rows) // batch_size)
+    packs = -(-len(rows) // rows_a_pack)
     data = datasets.Dataset.from_dict({"input_ids": [row.ids for row in rows]})
     length = max(*lengths, -(-sum(lengths) // packs))
     while len(pack_dataset(data, length, "bfd")) > packs:

@@ -14,16 +14,40 @@ import torch
 
 from tuning.workload import IGNORED, Row
 
+ADAM_AND_GRADIENT = 3
+"""What a trained weight needs besides itself: its gradient and AdamW's two running means."""
+
+
+def resident_bytes() -> int:
+    """What the process holds in memory."""
+    gc.collect()
+    return int(psutil.Process().memory_info().rss)
+
+
+def weight_bytes(model: torch.nn.Module) -> int:
+    """Weights, gradients and optimizer state: what any trainer has to hold in float32."""
+    return sum(
+        parameter.numel()
+        * parameter.itemsize
+        * (1 + ADAM_AND_GRADIENT * int(parameter.requires_grad))
+        for parameter in model.parameters()  # tied ones once
+    )
+
 
 class Watch:
     """Notes the time, loss, rows and supervised tokens of each step, and the process's memory.
 
     Made when the model is loaded, started when the loop begins, told when a step has ended.
+
+    Args:
+        runtime_bytes: what the process held with all imported and no model loaded.
+        model: as it is going to be trained.
     """
 
-    def __init__(self) -> None:
-        gc.collect()
-        self.loaded_bytes = psutil.Process().memory_info().rss
+    def __init__(self, runtime_bytes: int, model: torch.nn.Module) -> None:
+        self.runtime_bytes = runtime_bytes
+        self.weight_bytes = weight_bytes(model)
+        self.loaded_bytes = resident_bytes()
         self.losses: list[float] = []
         self.rows: list[list[int]] = []
         self.supervised: list[int] = []
@@ -49,6 +73,8 @@ class Watch:
             "seconds": self._laps[-1] - self._laps[0],
             "cpu_seconds": self.cpu_seconds,
             "load_average": self.load_average,
+            "runtime_bytes": self.runtime_bytes,
+            "weight_bytes": self.weight_bytes,
             "loaded_bytes": self.loaded_bytes,
             "peak_bytes": self.peak_bytes,
             "losses": self.losses,
