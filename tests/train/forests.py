@@ -18,8 +18,9 @@ from tutelage.model.attention import TreeLayout, using
 from tutelage.model.families import families
 from tutelage.prompt.renderer import Rendered
 from tutelage.prompt.tree import Forest
-from tutelage.train.loop import TrainingExample
+from tutelage.train.example import Pack, TrainingExample
 from tutelage.train.objectives import objectives
+from tutelage.train.options import TrainOptions
 
 
 class KeepFloat64(TorchFunctionMode):
@@ -82,11 +83,11 @@ def examples(sequences: Sequence[Rendered]) -> list[TrainingExample]:
 
 def forest_loss(model: PreTrainedModel, packs: Sequence[Forest]) -> Tensor:
     """Ours: the summed loss of packs, with its gradients left in the model."""
-    family, objective = families.get("causal"), objectives.get("supervised")
+    family, objective = families.get("causal"), objectives.get("supervised")(TrainOptions())
     total = torch.zeros((), dtype=model.dtype)
     for pack in packs:
         with using(TreeLayout(pack.segments)):
-            loss = objective.loss_sum(family, model, pack)
+            loss = objective.loss(family, model, Pack(pack, ())).sum
             loss.backward()
         total += loss.detach()
     return total

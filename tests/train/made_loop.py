@@ -62,7 +62,7 @@ def make_loop(
     return loop(
         model,
         families.get("causal"),
-        objectives.get("supervised"),
+        objectives.get(options.objective)(options),
         methods.get(method).trainable_parameters(model),
         examples(made_sequences(count)),
         examples(made_sequences(validation, seed=1)),

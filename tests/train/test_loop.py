@@ -11,9 +11,10 @@ from forests import KeepFloat64, examples, forest_loss, gradients, reference_los
 from made_loop import log_rows, made_sequences, make_loop, same, weights
 
 from tutelage.errors import UserError
-from tutelage.prompt.tree import Forest
 from tutelage.rundir import TrainLog
+from tutelage.train.example import Pack
 from tutelage.train.loop import Loop
+from tutelage.train.objectives import PackLoss
 from tutelage.train.packing import micro_batches
 
 
@@ -36,7 +37,7 @@ def test_the_grouping_changes_nothing(tmp_path: Path, method: str) -> None:
                 batch_size=8,
                 micro_batch_tokens=budget,
             )
-            packs = loop._packs([s for e in loop.examples[:8] for s in e.sequences])
+            packs = loop._packs(loop.examples[:8])
             loop.run(resume=False)
             found.append((len(packs), losses(folder), weights(loop)))
     assert found[0][0] == 8 and found[2][0] == 1
@@ -73,7 +74,7 @@ def test_validation_loss_equals_the_reference(tmp_path: Path) -> None:
     loop = make_loop(tmp_path, dtype=torch.float64, dropout=0.5)
     sequences = made_sequences(5, seed=1)
     with KeepFloat64():
-        found = loop.validation_loss()
+        found = loop.validation_figures()["loss"]
         loop.model.set_attn_implementation("eager")
         expected = reference_loss(loop.model.eval(), sequences)
     tokens = sum(sequence.supervised_tokens for sequence in sequences)
@@ -85,9 +86,9 @@ class Scripted(Loop):
 
     script: tuple[float, ...] = ()
 
-    def validation_loss(self) -> float:
-        super().validation_loss()
-        return self.script[len(self.log.rows("validation"))]
+    def validation_figures(self) -> dict[str, float]:
+        super().validation_figures()
+        return {"loss": self.script[len(self.log.rows("validation"))]}
 
 
 def scripted(*script: float) -> type[Loop]:
@@ -174,9 +175,13 @@ class Poisoned:
 
     def __init__(self, inner, wrong_at: int, how: str) -> None:
         self.inner, self.left, self.how = inner, wrong_at, how
+        self.needs_reference = False
+        self.parts, self.weight_sum = inner.parts, inner.weight_sum
 
-    def loss_sum(self, family, model, forest: Forest) -> torch.Tensor:
-        loss = self.inner.loss_sum(family, model, forest)
+    def loss(self, family, model, pack: Pack) -> PackLoss:
+        return PackLoss(self._poisoned(self.inner.loss(family, model, pack).sum), {})
+
+    def _poisoned(self, loss: torch.Tensor) -> torch.Tensor:
         self.left -= 1
         if self.left > 0:
             return loss
@@ -234,7 +239,7 @@ def test_the_trial_of_a_pack_leaves_nothing_behind(tmp_path: Path) -> None:
     before = weights(loop)
     packs = loop.longest()
     ordered = sorted(made_sequences(13), key=lambda s: -len(s.ids))[:4]
-    assert sum(pack.logical_tokens for pack in packs) == sum(len(s.ids) for s in ordered)
+    assert sum(pack.forest.logical_tokens for pack in packs) == sum(len(s.ids) for s in ordered)
     passed_by = loop.try_pack(packs[0])
     assert same(weights(loop), before)
     assert all(parameter.grad is None for parameter in loop.model.parameters())

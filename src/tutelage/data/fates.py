@@ -53,9 +53,15 @@ class Reason(Enum):
     NOT_SAMPLED = ("not_sampled", False, "the row was not drawn (the source's limit)")
     DUPLICATE_OF_TEST = ("duplicate_of_test", False, "its prompt stands in a set kept for testing")
     NO_RESPONSE = ("no_response", False, "the row has no desired response to learn from")
+    NO_NEGATIVE = ("no_negative", False, "the row has no undesired response to compare with")
     # The row met the tokenizer and the length limit.
     TEMPLATE_REFUSED = ("template_refused", True, "the chat template refuses the conversation")
     NOTHING_SUPERVISED = ("nothing_supervised", True, "no token is left to learn from")
+    NO_CONTRAST = (
+        "no_contrast",
+        True,
+        "an undesired response has the tokens of the desired one",
+    )
     OVER_LONG = ("over_long", True, "the example is longer than the limit")
     PROMPT_TRUNCATED = ("prompt_truncated", False, "the prompt was shortened to fit")
     RESPONSE_TRUNCATED = ("response_truncated", False, "the response was shortened to fit")

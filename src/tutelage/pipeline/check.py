@@ -126,7 +126,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         loop = make_loop(bench, prepared, RunFolder(Path(scratch)))
         seconds, memory = _largest_step(loop)
     _answer_once(bench, prepared)
-    sequences = [sequence for example in prepared.train for sequence in example.sequences]
+    sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
     trainable = bench.method.trainable_parameters(bench.model).values()
     state = sum(4 * parameter.numel() for parameter in trainable)
     disk = _disk(bench, state, out)
@@ -179,7 +179,7 @@ def _largest_step(loop: Loop) -> tuple[float, int]:
     started = time.perf_counter()
     loop.try_pack(largest)
     per_token = (time.perf_counter() - started) / len(largest)
-    tokens = sum(len(s.ids) for example in loop.examples for s in example.sequences)
+    tokens = sum(len(s.ids) for example in loop.examples for s in example.all_sequences)
     share = loop.steps / loop.order.steps_an_epoch
     return per_token * tokens * share, peak_memory(loop.model.device)
 
@@ -213,7 +213,7 @@ def _disk(bench: Workbench, state: int, out: Path) -> tuple[int, int]:
 
 def _drift(examples: Sequence[TrainingExample], renderer: Renderer) -> tuple[int, int]:
     """How many sequences the tokenizer would cut otherwise if it saw the whole text at once."""
-    sequences = [sequence for example in examples for sequence in example.sequences]
+    sequences = [sequence for example in examples for sequence in example.all_sequences]
     tokenizer = renderer.tokenizer
     texts = [tokenizer.decode(sequence.ids.tolist()) for sequence in sequences]
     whole = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
@@ -234,7 +234,7 @@ def _notes(bench: Workbench) -> list[str]:
 
 
 def _sample(example: TrainingExample, renderer: Renderer) -> Sample:
-    sequence = example.sequences[0]
+    sequence = example.all_sequences[0]
     pairs = zip(sequence.ids.tolist(), sequence.weights.tolist(), strict=True)
     tokens = [(str(renderer.tokenizer.decode([id_])), weight > 0) for id_, weight in pairs]
     return Sample(f"{example.source.file} row {example.source.row}", tokens)

@@ -88,8 +88,9 @@ class Prepared:
         digest = hashlib.sha256(self.renderer.fingerprint.encode())
         for examples in (self.train, self.validation):
             for example in examples:
-                for sequence in example.sequences:
+                for sequence in example.all_sequences:
                     digest.update(sequence.ids.tobytes() + sequence.weights.tobytes())
+                digest.update(bytes([len(example.negatives) > 0]))
             digest.update(b"\0")
         digest.update(items_fingerprint(self.items).encode())
         return digest.hexdigest()
@@ -149,7 +150,11 @@ def _rendered(
         if rendering.reason is not None:
             ledger.mark(example.source, rendering.fate, rendering.reason, rendering.detail)
         if rendering.fate is not Fate.DROPPED:
-            ready.append(TrainingExample(example.source, example.task, rendering.sequences))
+            ready.append(
+                TrainingExample(
+                    example.source, example.task, rendering.sequences, rendering.negatives
+                )
+            )
     return ready
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def make_loop(
     return Loop(
         bench.model,
         bench.family,
-        objectives.get("supervised"),
+        objectives.get(recipe.train.objective)(recipe.train),
         bench.method.trainable_parameters(bench.model),
         prepared.train,
         prepared.validation,
@@ -141,6 +142,9 @@ def make_loop(
         Checkpoints(run.checkpoints, recipe.train.keep_checkpoints),
         watching,
         fingerprint=run_fingerprint(bench, prepared),
+        base=partial(bench.method.disabled, bench.model)
+        if bench.method.keeps_base
+        else nullcontext,
     )
 
 
@@ -178,7 +182,7 @@ def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
 
 
 def _data(prepared: Prepared) -> dict[str, Any]:
-    sequences = [sequence for example in prepared.train for sequence in example.sequences]
+    sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
     supervised = np.array([sequence.supervised_tokens for sequence in sequences])
     lengths = np.array([len(sequence.ids) for sequence in sequences])
     fates = prepared.ledger.table().explode("reasons").drop_nulls("reasons")

@@ -28,6 +28,7 @@ from tutelage.pipeline.stages import stage
 from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 from tutelage.rundir import RunFolder, read_json, write_json
+from tutelage.train.objectives import objectives
 
 DESCRIPTION = "tutelage.json"
 """In a run's model folder: what the adapter or weights beside it are, for later commands."""
@@ -106,7 +107,8 @@ def from_recipe(recipe: Recipe) -> Workbench:
     precision = str(loaded.dtype).removeprefix("torch.")
     model = recipe.model.model_copy(update={"precision": precision})
     recipe = recipe.model_copy(update={"model": model})
-    renderer = Renderer(loaded.tokenizer, recipe.prompt)
+    negatives = objectives.get(recipe.train.objective)(recipe.train).negatives
+    renderer = Renderer(loaded.tokenizer, recipe.prompt, negatives)
     family, method = families.get(loaded.family), methods.get(recipe.model.method)
     probe_model(family, loaded.model)
     notes = [*loaded.notes, *method.prepare(loaded.model, recipe.model, recipe.train.seed)]

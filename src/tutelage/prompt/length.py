@@ -26,12 +26,18 @@ REASONS = {
 
 
 def held_to_limit(
-    example: Example, sequences: Sequence[Rendered], options: PromptOptions
+    example: Example,
+    sequences: Sequence[Rendered],
+    options: PromptOptions,
+    *,
+    alike: bool = False,
 ) -> Rendering:
     """Keep, cut or drop an example's sequences as the options say.
 
     Of an example with a sequence for each turn, `truncate_*` leaves out the turns that cannot be
-    brought to the limit, as it leaves out the end of a conversation that is one sequence.
+    brought to the limit, as it leaves out the end of a conversation that is one sequence. Sequences
+    that are responses to one prompt may be held `alike`: that prompt stays the same in all of them,
+    and they are kept or dropped together.
 
     Raises:
         UserError: one is too long and `over_long` is `error`.
@@ -49,9 +55,13 @@ def held_to_limit(
         )
     if policy == "drop":
         return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
-    cut = [_cut(sequence, limit, policy) for sequence in sequences]
+    limits = [limit] * len(sequences)
+    if alike and policy == "truncate_prompt":
+        responses = [len(one.ids) - int(one.weights.argmax()) for one in sequences]
+        limits = [limit - max(responses) + response for response in responses]
+    cut = [_cut(one, most, policy) for one, most in zip(sequences, limits, strict=True)]
     fitted = tuple(sequence for sequence in cut if sequence is not None)
-    if not fitted:
+    if not fitted or (alike and len(fitted) < len(cut)):
         return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
     gone = sum(len(one.ids) for one in sequences) - sum(len(one.ids) for one in fitted)
     detail = f"{gone} tokens cut (limit {limit})"

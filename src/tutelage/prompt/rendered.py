@@ -37,6 +37,7 @@ class Rendering:
     Attributes:
         sequences: none if the example was dropped; more than one where the template rewrites
             earlier turns.
+        negatives: undesired ones, where the objective uses them.
         fate: kept, truncated or dropped.
         reason: the ledger's reason for a fate other than kept.
         detail: figures or the template's own words.
@@ -46,3 +47,4 @@ class Rendering:
     fate: Fate = Fate.KEPT
     reason: Reason | None = None
     detail: str = ""
+    negatives: tuple[Rendered, ...] = ()

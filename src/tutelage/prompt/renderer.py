@@ -28,6 +28,7 @@ from tutelage.errors import UserError
 from tutelage.prompt.answer import AnswerForm
 from tutelage.prompt.encoding import PieceEncoder, token_id
 from tutelage.prompt.length import held_to_limit
+from tutelage.prompt.negatives import Negatives, contrasted
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.pieces import Piece, in_blocks
 from tutelage.prompt.rendered import Rendered, Rendering
@@ -44,14 +45,21 @@ class Renderer:
         tokenizer: the base model's; its chat template is set to the one in use, so that saving
             the tokenizer saves it.
         options: template, system prompt, what is trained, and the length limit.
+        negatives: what training does with undesired responses.
 
     Raises:
         UserError: the template cannot be read or fails on the simplest conversation.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, options: PromptOptions) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        options: PromptOptions,
+        negatives: Negatives = Negatives.IGNORED,
+    ) -> None:
         self.tokenizer = tokenizer
         self.options = options
+        self.negatives = negatives
         self.template: ChatTemplate = choose_template(tokenizer, options.template)
         self.encoder = PieceEncoder(tokenizer, self.template.sources)
         tokenizer.chat_template = self.template.text
@@ -141,6 +149,7 @@ class Renderer:
             vocabulary,
             repr((self.template.text, self.template.variables)),
             self.options.model_dump_json(exclude={"template"}),  # where it lies does not matter
+            self.negatives.value,
         )
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -156,10 +165,26 @@ class Renderer:
         return [self.encoder.defuse(message) for message in conversation]
 
     def _training_pieces(self, example: Example) -> list[list[Piece]]:
-        conversation = self._conversation(example.messages)
+        """What is desired; where negatives are used, then a sequence for each of them."""
+        last_only = self.options.loss_on == "last" or self.negatives is Negatives.PAIRED
+        if self.negatives is Negatives.IGNORED:
+            return self._spoken_pieces(example.messages, example.tools, last_only=last_only)
+        sequences: list[list[Piece]] = []
+        if example.response is not None:
+            sequences += self._spoken_pieces(example.messages, example.tools, last_only=last_only)
+        for text in example.negatives:
+            messages = (*example.prompt, Message("assistant", text))
+            sequences += self._spoken_pieces(messages, example.tools, last_only=True)
+        return sequences
+
+    def _spoken_pieces(
+        self, messages: Sequence[Message], tools: Sequence[dict[str, Any]], *, last_only: bool
+    ) -> list[list[Piece]]:
+        """The sequences of a conversation in which assistant turns count in the loss."""
+        conversation = self._conversation(messages)
         turns = [at for at, message in enumerate(conversation) if message.role == "assistant"]
-        supervised = frozenset(turns[-1:] if self.options.loss_on == "last" else turns)
-        sequences = self._walk(conversation, example.tools, supervised, open_end=False)
+        supervised = frozenset(turns[-1:] if last_only else turns)
+        sequences = self._walk(conversation, tools, supervised, open_end=False)
         return [sequence for sequence in sequences if any(piece.supervised for piece in sequence)]
 
     def _prompt_pieces(
@@ -226,6 +251,10 @@ class Renderer:
         if isinstance(plan, str):
             return Rendering((), Fate.DROPPED, Reason.TEMPLATE_REFUSED, plan)
         sequences = [self._join(pieces, encoded) for pieces in plan]
+        if self.negatives is not Negatives.IGNORED:
+            first = len(sequences) - len(example.negatives)
+            desired, negatives = sequences[:first], sequences[first:]
+            return contrasted(example, desired, negatives, self.negatives, self.options)
         if not any(sequence.supervised_tokens for sequence in sequences):
             return Rendering((), Fate.DROPPED, Reason.NOTHING_SUPERVISED)
         return held_to_limit(example, sequences, self.options)

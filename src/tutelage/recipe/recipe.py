@@ -33,6 +33,9 @@ LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
 """Peak learning rate by method: QLoRA (Dettmers et al. 2023), and what full tuning of models of
 up to a few billion parameters commonly takes (Alpaca, Tulu)."""
 
+DPO_LEARNING_RATES = {"lora": 5e-6, "full": 5e-7}
+"""The same with preference pairs: Zephyr's (Tunstall et al. 2023) and its QLoRA recipe's."""
+
 
 class Recipe(Options):
     """A whole run: what is tuned, on what, how, and how the result is judged."""
@@ -144,7 +147,8 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
     """
     values = recipe.model_dump()
     if recipe.train.learning_rate is None:
-        values["train"]["learning_rate"] = LEARNING_RATES[recipe.model.method]
+        rates = DPO_LEARNING_RATES if recipe.train.objective == "dpo" else LEARNING_RATES
+        values["train"]["learning_rate"] = rates[recipe.model.method]
 
     def absolute(text: str) -> str:
         path = folder / Path(text).expanduser()

@@ -2,49 +2,42 @@
 
 A step draws its examples by a pure function of (seed, epoch, step), merges them into packs of
 token trees within a token budget, adds up the gradients of the packs' summed losses, each divided
-by the supervised tokens of the whole step, and moves the weights once. So the grouping changes
-memory and speed and nothing else, and a run that is killed and resumed ends with the same weights.
+by the weight of the whole step (its supervised tokens, say), and moves the weights once. So the
+grouping changes memory and speed and nothing else, and a run that is killed and resumed ends with
+the same weights.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
 from transformers import PreTrainedModel
 
-from tutelage.data.example import Source
 from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
-from tutelage.model.context import context_length
 from tutelage.model.families import Family
-from tutelage.prompt.renderer import Rendered
-from tutelage.prompt.tree import Forest
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints, Progress
+from tutelage.train.example import Pack, TrainingExample, check_context
 from tutelage.train.machine import peak_memory, recompute_activations, seeded
 from tutelage.train.objectives import Objective
 from tutelage.train.optimizer import Optimizer
 from tutelage.train.options import TrainOptions
 from tutelage.train.order import Order
-from tutelage.train.packing import micro_batches
+from tutelage.train.packing import pack_groups
+from tutelage.train.reference import with_reference
 from tutelage.train.schedule import learning_rate
 from tutelage.train.trackers import Tracker
 
+__all__ = ["Loop", "TrainingExample", "Tuned"]
+
 VALIDATIONS = 8
 """Validations in a run whose recipe does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingExample:
-    """An example ready to train on: its sequences, and the row they came from."""
-
-    source: Source
-    task: str
-    sequences: tuple[Rendered, ...]
 
 
 @dataclass(frozen=True)
@@ -86,6 +79,8 @@ class Loop:
         checkpoints: where to keep them.
         trackers: told of every row of the log.
         fingerprint: of model, data and settings; a checkpoint of another one is refused.
+        base: a context in which the model is the base model. By default it is so as it comes:
+            `run` asks before it loads a checkpoint.
     """
 
     def __init__(
@@ -102,6 +97,7 @@ class Loop:
         checkpoints: Checkpoints,
         trackers: Sequence[Tracker] = (),
         fingerprint: str = "",
+        base: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self.model = model
         self.family = family
@@ -113,13 +109,14 @@ class Loop:
         self.checkpoints = checkpoints
         self.trackers = trackers
         self.fingerprint = fingerprint
-        _check_context(model, [*examples, *validation])
+        self.base = base
+        check_context(model, [*examples, *validation])
         if options.activation_checkpointing:
             recompute_activations(model)
         self.order = Order(len(examples), options.batch_size, options.seed)
         self.steps = self.order.steps(options.epochs, options.max_steps)
         self.optimizer = Optimizer(parameters, options)
-        self.validation = self._packs([s for example in validation for s in example.sequences])
+        self.validation = self._packs(validation)
         every = math.ceil(self.steps / VALIDATIONS)
         self.validate_every = (options.validate_every or every) if validation else None
         self.checkpoint_every = options.checkpoint_every or self.validate_every or every
@@ -130,7 +127,9 @@ class Loop:
         Raises:
             UserError: the loss or gradient is not finite, or the checkpoint is of another run.
         """
+        seconds = self._ask_base()
         progress = self._resume() if resume else Progress(fingerprint=self.fingerprint)
+        progress = replace(progress, seconds=progress.seconds + seconds)
         self.log.truncate_after(progress.step if resume else -1)
         loss = math.nan
         stopped = self._out_of_patience(progress)
@@ -155,24 +154,23 @@ class Loop:
             peak_memory_bytes=peak_memory(self.model.device),
         )
 
-    def longest(self) -> list[Forest]:
+    def longest(self) -> list[Pack]:
         """Packs of the step that will need most memory: the longest examples together."""
         ordered = sorted(
-            self.examples, key=lambda example: -sum(len(s.ids) for s in example.sequences)
+            self.examples, key=lambda example: -sum(len(s.ids) for s in example.all_sequences)
         )
-        taken = ordered[: self.options.batch_size]
-        return self._packs([s for example in taken for s in example.sequences])
+        return self._packs(self._with_reference(ordered[: self.options.batch_size]))
 
-    def try_pack(self, forest: Forest) -> list[str]:
+    def try_pack(self, pack: Pack) -> list[str]:
         """Run one pack forwards and backwards, as a trial that leaves nothing behind.
 
         Returns:
             Names of trainable parameters that got no gradient: the model passes them by.
         """
         self.model.train()
-        with using(TreeLayout(forest.segments, self.model.device)):
-            loss = self.objective.loss_sum(self.family, self.model, forest)
-            loss.backward()  # type: ignore[no-untyped-call]
+        with using(TreeLayout(pack.forest.segments, self.model.device)):
+            loss = self.objective.loss(self.family, self.model, pack)
+            loss.sum.backward()  # type: ignore[no-untyped-call]
         parameters = self.optimizer.parameters
         passed_by = [name for name, parameter in parameters.items() if parameter.grad is None]
         self.model.zero_grad(set_to_none=True)
@@ -182,17 +180,21 @@ class Loop:
         started = time.perf_counter()
         step = progress.step
         chosen = [self.examples[index] for index in self.order.indices(step)]
-        packs = self._packs([s for example in chosen for s in example.sequences])
-        supervised = sum(pack.supervised_tokens for pack in packs)
-        normaliser = supervised or 1.0  # a step without any has no loss and no gradient
+        packs = self._packs(chosen)
+        # A step without any weight has no loss and no gradient.
+        normaliser = sum(self.objective.weight_sum(pack) for pack in packs) or 1.0
+        supervised = round(sum(pack.forest.supervised_tokens for pack in packs))
+        tokens = sum(pack.forest.logical_tokens for pack in packs)
+        computed = sum(len(pack) for pack in packs)
         self.model.train()
-        loss = 0.0
+        loss, figures = 0.0, dict[str, float]()
         with seeded(self.options.seed, step, self.model.device):
             for pack in packs:
-                with using(TreeLayout(pack.segments, self.model.device)):
-                    pack_loss = self.objective.loss_sum(self.family, self.model, pack)
-                    (pack_loss / normaliser).backward()  # type: ignore[no-untyped-call]
-                loss += pack_loss.item() / normaliser
+                with using(TreeLayout(pack.forest.segments, self.model.device)):
+                    found = self.objective.loss(self.family, self.model, pack)
+                    (found.sum / normaliser).backward()  # type: ignore[no-untyped-call]
+                loss += found.sum.item() / normaliser
+                _add(figures, found.figures, normaliser)
         if not math.isfinite(loss):
             raise self._not_finite("loss", step, chosen)
         rate = learning_rate(step, self.steps, self.peak, self.options)
@@ -204,9 +206,9 @@ class Loop:
             progress,
             step=step + 1,
             seconds=progress.seconds + seconds,
-            supervised_tokens=progress.supervised_tokens + round(supervised),
-            tokens=progress.tokens + sum(pack.logical_tokens for pack in packs),
-            computed_tokens=progress.computed_tokens + sum(len(pack) for pack in packs),
+            supervised_tokens=progress.supervised_tokens + supervised,
+            tokens=progress.tokens + tokens,
+            computed_tokens=progress.computed_tokens + computed,
         )
         self._record(
             {
@@ -215,31 +217,34 @@ class Loop:
                 "steps": self.steps,
                 "epoch": self.order.epoch(step + 1),
                 "loss": loss,
+                **figures,
                 "learning_rate": rate,
                 "gradient_norm": norm,
-                "supervised_tokens": round(supervised),
-                "tokens": sum(pack.logical_tokens for pack in packs),
-                "computed_tokens": sum(len(pack) for pack in packs),
+                "supervised_tokens": supervised,
+                "tokens": tokens,
+                "computed_tokens": computed,
                 "seconds": seconds,
                 "peak_memory_bytes": peak_memory(self.model.device),
             }
         )
         return progress, loss
 
-    def validation_loss(self) -> float:
-        """Mean loss a supervised token of the validation examples."""
+    def validation_figures(self) -> dict[str, float]:
+        """The `loss` of the validation examples, a mean as in training, and its figures."""
         self.model.train(False)
-        loss = weight = 0.0
+        normaliser = sum(self.objective.weight_sum(pack) for pack in self.validation) or 1.0
+        means: dict[str, float] = {}
         with torch.no_grad():
             for pack in self.validation:
-                with using(TreeLayout(pack.segments, self.model.device)):
-                    loss += self.objective.loss_sum(self.family, self.model, pack).item()
-                weight += pack.supervised_tokens
-        return loss / (weight or 1.0)
+                with using(TreeLayout(pack.forest.segments, self.model.device)):
+                    found = self.objective.loss(self.family, self.model, pack)
+                _add(means, {"loss": found.sum.item(), **found.figures}, normaliser)
+        return means
 
     def _validate(self, progress: Progress) -> Progress:
         started = time.perf_counter()
-        loss = self.validation_loss()
+        figures = self.validation_figures()
+        loss = figures["loss"]
         if not math.isfinite(loss):
             raise UserError(
                 f"the validation loss is not finite after step {progress.step}",
@@ -250,8 +255,10 @@ class Loop:
             {
                 "event": "validation",
                 "step": progress.step,
-                "loss": loss,
-                "supervised_tokens": round(sum(p.supervised_tokens for p in self.validation)),
+                **figures,
+                "supervised_tokens": round(
+                    sum(pack.forest.supervised_tokens for pack in self.validation)
+                ),
                 "best": best,
             }
         )
@@ -262,8 +269,34 @@ class Loop:
             )
         return replace(progress, worse=progress.worse + 1, seconds=seconds)
 
-    def _packs(self, sequences: list[Rendered]) -> list[Forest]:
-        return micro_batches(sequences, self.options.micro_batch_tokens) if sequences else []
+    def _ask_base(self) -> float:
+        """Give the examples the base model's log-probabilities, if needed; the seconds it took."""
+        if not self.objective.needs_reference:
+            return 0.0
+        started = time.perf_counter()
+        self.examples = self._with_reference(self.examples)
+        self.validation = [
+            replace(pack, examples=tuple(self._with_reference(pack.examples)))
+            for pack in self.validation
+        ]
+        return time.perf_counter() - started
+
+    def _packs(self, examples: Sequence[TrainingExample]) -> list[Pack]:
+        parts = [part for example in examples for part in self.objective.parts(example)]
+        if not parts:
+            return []
+        groups = [part.all_sequences for part in parts]
+        return [
+            Pack(forest, tuple(parts[at] for at in places))
+            for forest, places in pack_groups(groups, self.options.micro_batch_tokens)
+        ]
+
+    def _with_reference(self, examples: Sequence[TrainingExample]) -> Sequence[TrainingExample]:
+        if not self.objective.needs_reference:
+            return examples
+        budget = self.options.micro_batch_tokens
+        with self.base():
+            return with_reference(examples, self.family, self.model, budget)
 
     def _due(self, step: int, every: int | None) -> bool:
         return every is not None and (step % every == 0 or step == self.steps)
@@ -302,18 +335,6 @@ class Loop:
         )
 
 
-def _check_context(model: PreTrainedModel, examples: Sequence[TrainingExample]) -> None:
-    """Refuse sequences that are longer than what the model was made to read."""
-    limit = context_length(model)
-    longest = max(examples, key=_length)
-    if limit is not None and _length(longest) > limit:
-        raise UserError(
-            f"an example has {_length(longest)} tokens, and the model reads at most {limit}",
-            where=f"{longest.source.file} row {longest.source.row}",
-            fix=f"set prompt.max_tokens: {limit}",
-        )
-
-
-def _length(example: TrainingExample) -> int:
-    """Tokens of the example's longest sequence."""
-    return max(len(sequence.ids) for sequence in example.sequences)
+def _add(means: dict[str, float], sums: Mapping[str, float], normaliser: float) -> None:
+    for name, value in sums.items():
+        means[name] = means.get(name, 0.0) + value / normaliser

@@ -9,8 +9,37 @@ from pydantic import Field, ValidationInfo, field_validator
 from tutelage.options import Options
 
 
+class DpoOptions(Options):
+    """Direct preference optimisation (Rafailov et al. 2023)."""
+
+    beta: float = Field(default=0.1, gt=0)
+    """How closely the tuned model is held to the base: the paper's beta. A larger one holds it
+    more closely."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """Share of the pairs that are taken to be labelled the wrong way round (conservative DPO,
+    Mitchell 2023)."""
+
+
+class UnlikelihoodOptions(Options):
+    """Unlikelihood training (Welleck et al. 2019)."""
+
+    weight: float = Field(default=1.0, gt=0)
+    """Weight of an undesired token, where a desired one weighs 1: the paper's alpha."""
+
+
 class TrainOptions(Options):
     """The tuning loop's settings."""
+
+    objective: Literal["supervised", "dpo", "unlikelihood"] = "supervised"
+    """What is minimised: the loss of the desired responses; or, with the undesired ones the data
+    has (rejected, thumbed down), `dpo` or `unlikelihood`."""
+
+    dpo: DpoOptions = DpoOptions()
+    """Settings of `objective: dpo`."""
+
+    unlikelihood: UnlikelihoodOptions = UnlikelihoodOptions()
+    """Settings of `objective: unlikelihood`."""
 
     epochs: float = Field(default=2.0, gt=0)
     """Passes over the training examples; a fraction is allowed. LIMA (Zhou et al. 2023) and most
@@ -26,7 +55,8 @@ class TrainOptions(Options):
     """Most tokens in one forward pass; a longer example travels alone."""
 
     learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate. Null takes the method's: 2e-4 for lora (QLoRA), 2e-5 for full."""
+    """Peak learning rate. Null takes the method's: 2e-4 for lora (QLoRA), 2e-5 for full; with
+    `objective: dpo` 5e-6 and 5e-7 (Zephyr)."""
 
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after warm-up."""
@@ -75,6 +105,17 @@ class TrainOptions(Options):
 
     trackers: list[Literal["tensorboard", "wandb", "mlflow"]] = []
     """Where to send the log besides `log.jsonl`; each needs the extra of its name."""
+
+    @field_validator("dpo", "unlikelihood")
+    @classmethod
+    def _settings_are_used(cls, settings: Options, info: ValidationInfo) -> Options:
+        objective = info.data.get("objective")
+        if objective not in (info.field_name, None) and settings != type(settings)():
+            raise ValueError(
+                f"has settings, but `objective: {objective}` does not use them; "
+                f"remove them or write `objective: {info.field_name}`"
+            )
+        return settings
 
     @field_validator("final_learning_rate")
     @classmethod

@@ -4,9 +4,14 @@ An objective gives the sum of a pack's losses and of its weights; only the loop 
 optimizer step.
 """
 
+from collections.abc import Callable
+
 from tutelage.registry import Registry
-from tutelage.train.objectives.objective import Objective
+from tutelage.train.objectives.objective import Objective, PackLoss
+from tutelage.train.options import TrainOptions
 
-objectives: Registry[Objective] = Registry("objective", "tutelage.train.objectives")
+objectives: Registry[Callable[[TrainOptions], Objective]] = Registry(
+    "objective", "tutelage.train.objectives"
+)
 
-__all__ = ["Objective", "objectives"]
+__all__ = ["Objective", "PackLoss", "objectives"]

@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tutelage.model.families import Family
-from tutelage.prompt.tree import Forest
+from tutelage.prompt.negatives import Negatives
+from tutelage.train.example import Pack, TrainingExample
+
+
+class PackLoss(NamedTuple):
+    """What an objective makes of a pack.
+
+    Attributes:
+        sum: of the losses, a float32 scalar with a graph.
+        figures: other sums for the log, by name; the loop divides them as it divides the loss.
+    """
+
+    sum: Tensor
+    figures: Mapping[str, float]
 
 
 class Objective(Protocol):
-    """What is minimised."""
+    """What is minimised. One is made for a run, from the run's `TrainOptions`."""
 
-    def loss_sum(self, family: Family, model: PreTrainedModel, forest: Forest) -> Tensor:
-        """Sum of the pack's losses, a float32 scalar with a graph.
+    @property
+    def negatives(self) -> Negatives:
+        """How the renderer is to treat undesired responses."""
+        ...
 
-        Its weights sum to `forest.supervised_tokens`. Attention's layout is set by the caller.
-        """
+    @property
+    def needs_reference(self) -> bool:
+        """Whether examples must carry the base model's log-probabilities."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What a weight of 1 stands for, such as `supervised token`: the loss is a mean of it."""
+        ...
+
+    def parts(self, example: TrainingExample) -> Sequence[TrainingExample]:
+        """Cut an example into what need not be in the same pack."""
+        ...
+
+    def weight_sum(self, pack: Pack) -> float:
+        """Sum of the weights of the pack's losses, known before anything is computed."""
+        ...
+
+    def loss(self, family: Family, model: PreTrainedModel, pack: Pack) -> PackLoss:
+        """Sum of the pack's losses. Attention's layout is set by the caller."""
         ...

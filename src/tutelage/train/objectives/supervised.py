@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from tutelage.model.families import Family
 from tutelage.model.linear_cross_entropy import cross_entropy_sum
-from tutelage.prompt.tree import Forest
-from tutelage.train.objectives import objectives
+from tutelage.prompt.negatives import Negatives
+from tutelage.train.example import Pack, TrainingExample
+from tutelage.train.objectives import PackLoss, objectives
+from tutelage.train.options import TrainOptions
+from tutelage.train.predictions import predicting_states
 
 
 class Supervised:
     """Cross-entropy at the supervised tokens; see `Objective`."""
 
-    def loss_sum(self, family: Family, model: PreTrainedModel, forest: Forest) -> Tensor:
-        """Weighted cross-entropy of the forest's targets, summed, in nats."""
-        device = model.device
-        hidden = family.hidden_states(
-            model,
-            torch.from_numpy(forest.ids)[None].to(device),
-            torch.from_numpy(forest.positions)[None].to(device),
-        )
-        predictors = torch.from_numpy(forest.predictors).to(device)
-        return cross_entropy_sum(
-            hidden[predictors],
-            family.head(model),
-            torch.from_numpy(forest.targets).to(device),
-            torch.from_numpy(forest.weights).to(device),
-        )
+    negatives = Negatives.IGNORED
+    needs_reference = False
+    unit = "supervised token"
+
+    def __init__(self, options: TrainOptions) -> None:
+        """There are no settings."""
+
+    def parts(self, example: TrainingExample) -> Sequence[TrainingExample]:
+        """Each sequence by itself."""
+        return [replace(example, sequences=(sequence,)) for sequence in example.sequences]
+
+    def weight_sum(self, pack: Pack) -> float:
+        """The supervised tokens."""
+        return pack.forest.supervised_tokens
+
+    def loss(self, family: Family, model: PreTrainedModel, pack: Pack) -> PackLoss:
+        """Weighted cross-entropy of the targets, in nats."""
+        hidden, targets = predicting_states(family, model, pack.forest)
+        weights = torch.from_numpy(pack.forest.weights).to(model.device)
+        return PackLoss(cross_entropy_sum(hidden, family.head(model), targets, weights), {})
 
 
-objectives.register("supervised")(Supervised())
+objectives.register("supervised")(Supervised)
