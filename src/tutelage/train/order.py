@@ -2,14 +2,21 @@
 
 Nothing is remembered between steps, so a resumed run sees exactly what the uninterrupted one
 would have, whatever was going on when it stopped.
+
+An epoch is a permutation of the examples, cut into steps. It is uniform, or, with `kin`, one that
+lets examples with a common prefix meet (see `kinship`). Either way every example is as likely as
+any other to stand at any place of an epoch, so a step's gradient is the data's mean gradient in
+expectation; with `kin` the examples of a step are no longer independent of each other.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from tutelage.train.kinship import Kinship
 
 
 @dataclass(frozen=True)
@@ -17,11 +24,21 @@ class Order:
     """The order of `examples` examples in steps of `batch_size`, shuffled anew each epoch.
 
     The last step of an epoch holds what is left, so that every epoch visits every example once.
+
+    Attributes:
+        examples: how many there are.
+        batch_size: examples a step.
+        seed: of all epochs.
+        kin: which examples begin alike, to let them meet; None shuffles uniformly.
     """
 
     examples: int
     batch_size: int
     seed: int
+    kin: Kinship | None = None
+    _drawn: dict[int, np.ndarray] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # the epoch asked for last, only to save drawing it again at every step
 
     @property
     def steps_an_epoch(self) -> int:
@@ -36,10 +53,16 @@ class Order:
     def indices(self, step: int) -> np.ndarray:
         """Indices of the examples of 0-based `step`, counted over all epochs."""
         epoch, within = divmod(step, self.steps_an_epoch)
-        shuffled = np.random.default_rng((self.seed, epoch)).permutation(self.examples)
-        return shuffled[within * self.batch_size : (within + 1) * self.batch_size]
+        if epoch not in self._drawn:
+            self._drawn.clear()
+            self._drawn[epoch] = self._shuffled(epoch)
+        return self._drawn[epoch][within * self.batch_size : (within + 1) * self.batch_size]
 
     def epoch(self, step: int) -> float:
         """Passes over the examples after `step` steps."""
         whole, within = divmod(step, self.steps_an_epoch)
         return whole + min(within * self.batch_size / self.examples, 1.0)
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        random = np.random.default_rng((self.seed, epoch))
+        return random.permutation(self.examples) if self.kin is None else self.kin.shuffled(random)
