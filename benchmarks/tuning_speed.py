@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table as RichTable
 
 from tuning import cells, tables
 from tuning.workload import Workload
@@ -140,14 +139,14 @@ def show(folders: Mapping[str, cells.WorkFolder], markdown: Path | None, console
     parts = []
     for name, (_, work, found) in done.items():
         for table in (tables.loss_table(name, found), tables.speed_table(name, found, work)):
-            console.print(_rich(table))
+            console.print(tables.rich(table))
             parts.append(f"{table.title}:\n\n{table.markdown()}")
         said = tables.verdict(found, work)
         console.print("\n".join(said))
         parts.append("\n".join(f"- {sentence}" for sentence in said))
     where = tables.machine(*((folders[name].path, work) for name, (_, work, _) in done.items()))
     whole = tables.summary(done)
-    console.print(_rich(whole), where)
+    console.print(tables.rich(whole), where)
     if markdown:
         parts = [f"{where}.", f"{whole.title}:\n\n{whole.markdown()}", *parts]
         markdown.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -155,15 +154,6 @@ def show(folders: Mapping[str, cells.WorkFolder], markdown: Path | None, console
 
 def _sorted(found: Sequence[cells.Cell]) -> list[cells.Cell]:
     return sorted(found, key=lambda cell: (CONTENDERS.index(cell["contender"]), cell["round"]))
-
-
-def _rich(table: tables.Table) -> RichTable:
-    rich = RichTable(title=table.title)
-    for at, heading in enumerate(table.headings):
-        rich.add_column(heading, justify="right" if at else "left")
-    for row in table.rows:
-        rich.add_row(*row)
-    return rich
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ class WorkFolder:
         if not (self.prepared and path.exists()):
             return []
         lines = path.read_text(encoding="utf-8").splitlines()
-        return [cell for cell in map(json.loads, lines) if cell["code"] == _code(cell["contender"])]
+        return [cell for cell in map(json.loads, lines) if cell["code"] == code(cell["contender"])]
 
     def measure(self, contender: str, turn: int) -> Cell:
         """Run a cell.
@@ -106,11 +106,11 @@ class WorkFolder:
         Raises:
             CellError: it did; its log is named.
         """
-        started, code = time.perf_counter(), _code(contender)
+        started, now = time.perf_counter(), code(contender)
         self._start(contender)
         report = json.loads((self.path / "report.json").read_text(encoding="utf-8"))
         wall = time.perf_counter() - started
-        return {"contender": contender, "round": turn, "code": code, "wall": wall, **report}
+        return {"contender": contender, "round": turn, "code": now, "wall": wall, **report}
 
     def keep(self, cell: Cell) -> None:
         """Add a finished cell; those that no longer count go."""
@@ -151,7 +151,7 @@ def _state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def _code(contender: str) -> str:
+def code(contender: str) -> str:
     """SHA-256 of what a cell runs and that has no version: ours, and the benchmark's own part."""
     files = [HERE / name for name in _PARTS.get(contender, ("trl.py",))]
     if contender == OURS:

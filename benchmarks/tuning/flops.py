@@ -4,8 +4,8 @@ Counted from the model's shapes and the tokens computed, not from what the code 
 forward pass, the gradient of each activation that leads to something trained, the gradient of each
 trained matrix; attention over the pairs of tokens that see each other; the head only where there
 is loss. Nothing recomputed counts, nor does anything that is not a matrix product (norms, rotary
-positions, softmax, AdamW). A test holds the count equal to PyTorch's own counter of the operations
-that a step of our loop runs.
+positions, softmax, AdamW). A test holds the count equal to PyTorch's own counter over a step of
+transformers' model and PEFT's layers.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.table import Table as RichTable
+
 from tuning.workload import LONGEST, Workload
 from tuning.works import OURS, Work
 
@@ -32,6 +34,16 @@ class Table(NamedTuple):
         rules = ["---"] + ["---:"] * (len(self.headings) - 1)
         lines = [self.headings, rules, *self.rows]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def rich(table: Table) -> RichTable:
+    """As the terminal shows it."""
+    shown = RichTable(title=table.title)
+    for at, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="right" if at else "left")
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
 
 
 def check(cell: Cell, work: Workload) -> None:
