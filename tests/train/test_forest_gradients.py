@@ -20,6 +20,7 @@ import tiny_models
 from tutelage.model.methods import methods
 from tutelage.model.options import LoraOptions, ModelOptions
 from tutelage.prompt.renderer import Rendered
+from tutelage.train.options import Recomputed
 from tutelage.train.packing import micro_batches
 
 KINDS = ["llama", "gpt2", "qwen3", "mistral", "gemma3_text", "phi3", "olmo2", "granite", "cohere"]
@@ -118,16 +119,17 @@ def test_the_same_sequence_twice_counts_twice() -> None:
     gradients(ours)
 
 
+@pytest.mark.parametrize("mode", ["selective", "full"])
 @pytest.mark.parametrize("kind", ["llama", "gemma3_text", "gpt2"])
-def test_recomputing_activations_changes_nothing(kind: str) -> None:
-    from tutelage.train.machine import recompute_activations
+def test_recomputing_activations_changes_nothing(kind: str, mode: Recomputed) -> None:
+    from tutelage.train.recompute import recompute_activations
 
     ours, _ = pair(kind, "lora", torch.float64)
     again = tiny_models.make_model(kind).to(torch.float64).train()
     options = ModelOptions(lora=LoraOptions(rank=4))
     methods.get("lora").prepare(again, options, seed=1)
     again.to(torch.float64).load_state_dict(ours.state_dict())
-    recompute_activations(again)
+    recompute_activations(again, mode)
     torch.manual_seed(7)
     stem = torch.randint(2, 300, (12,)).tolist()
     sequences = [rendered([*stem, n], [0.0] * 12 + [1.0]) for n in range(2, 9)]

