@@ -47,8 +47,9 @@ class Dpo:
         """Sum of the pairs' losses; the log gets the pairs' margins and how many are in order."""
         reference = [value for example in pack.examples for value in example.reference]
         values = forest_log_probabilities(family, model, pack.forest)
-        sums = sequence_sums(values, pack.forest, len(reference))
-        rewards = self.beta * (sums - torch.tensor(reference).to(sums))
+        # In float64: a margin is a small difference of sums over whole responses.
+        sums = sequence_sums(values.double(), pack.forest, len(reference))
+        rewards = self.beta * (sums - torch.tensor(reference, dtype=sums.dtype, device=sums.device))
         chosen, rejected = pairs(pack.examples)
         margins = rewards[chosen] - rewards[rejected]
         losses = -(1 - self.smoothing) * F.logsigmoid(margins)
@@ -58,7 +59,7 @@ class Dpo:
             "reward_margin": margins.sum().item(),
             "pair_accuracy": float((margins > 0).sum()),
         }
-        return PackLoss(losses.sum(), figures)
+        return PackLoss(losses.sum().to(values.dtype), figures)
 
 
 def pairs(examples: Sequence[TrainingExample]) -> tuple[list[int], list[int]]:
