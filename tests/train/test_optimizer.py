@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tutelage.train.optimizer import Optimizer
+from tutelage.train.optimizer import Optimizer, standing_bytes
 from tutelage.train.options import TrainOptions
 
 RATES = [1e-2, 3e-2, 2e-2, 1e-3, 5e-2]
@@ -110,3 +110,65 @@ def test_weights_alone_can_be_put_back() -> None:
     optimizer.load_weights(saved)
     for name, parameter in parameters(torch.bfloat16).items():
         assert torch.equal(found[name], parameter)
+
+
+def large(dtype: torch.dtype = torch.float32) -> dict[str, nn.Parameter]:
+    torch.manual_seed(0)
+    return {
+        "matrix": nn.Parameter(torch.randn(96, 64).to(dtype)),  # in 8 bits
+        "bias": nn.Parameter(torch.randn(96).to(dtype)),  # too small for them
+    }
+
+
+def test_eight_bits_follow_thirty_two() -> None:
+    pytest.importorskip("bitsandbytes")
+    exact, coarse = large(), large()
+    optimizers = [
+        Optimizer(exact, TrainOptions(max_gradient_norm=None)),
+        Optimizer(coarse, TrainOptions(max_gradient_norm=None, optimizer="adamw_8bit")),
+    ]
+    before = large()
+    for step in range(8):
+        give_gradients(exact, 0, 1 + step / 10)
+        give_gradients(coarse, 0, 1 + step / 10)
+        for optimizer in optimizers:
+            optimizer.step(1e-2)
+    moved = (exact["matrix"] - before["matrix"]).norm()
+    assert (coarse["matrix"] - exact["matrix"]).norm() < 0.1 * moved
+    torch.testing.assert_close(coarse["bias"], exact["bias"], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_eight_bits_continue_exactly(dtype: torch.dtype) -> None:
+    pytest.importorskip("bitsandbytes")
+    options = TrainOptions(weight_decay=0.1, optimizer="adamw_8bit")
+    whole, first = large(dtype), large(dtype)
+    uninterrupted, interrupted = Optimizer(whole, options), Optimizer(first, options)
+    for step, rate in enumerate(RATES):
+        if step == 2:
+            saved = {name: tensor.clone() for name, tensor in interrupted.state().items()}
+            first = large(dtype)
+            interrupted = Optimizer(first, options)
+            interrupted.load_state(saved)
+        for found, optimizer in ((whole, uninterrupted), (first, interrupted)):
+            give_gradients(found, step)
+            optimizer.step(rate)
+    for name, parameter in whole.items():
+        assert torch.equal(first[name], parameter)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "adamw_8bit"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_the_bytes_it_will_hold_are_known(kind: str, dtype: torch.dtype) -> None:
+    pytest.importorskip("bitsandbytes")
+    found, options = large(dtype), TrainOptions(optimizer=kind)
+    optimizer = Optimizer(found, options)
+    give_gradients(found, 0)
+    optimizer.step(1e-3)
+    held = [
+        tensor
+        for name, tensor in optimizer.state().items()
+        if dtype != torch.float32 or not name.startswith("weight.")
+    ]
+    counted = sum(tensor.numel() * tensor.itemsize for tensor in held if tensor.ndim)
+    assert standing_bytes(found, options) == pytest.approx(counted, rel=0.01)

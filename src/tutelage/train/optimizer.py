@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov & Hutter 2019), at least in float32 whatever the precision of the model.
+"""AdamW (Loshchilov & Hutter 2019) on weights of float32, whatever the precision of the model.
 
 bfloat16 has 8 bits of precision, so an update below a 256th of a weight is lost when added to it:
 training stalls (torchao #1124). Weights of 16 bits get a float32 master, which the optimizer
@@ -12,16 +12,17 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from tutelage.train.adamw import adamw, state_bytes
 from tutelage.train.distribution import like, whole
 from tutelage.train.options import TrainOptions
 
 
 class Optimizer:
-    """Fused AdamW over the trainable parameters.
+    """AdamW over the trainable parameters, clipped.
 
     Args:
         parameters: trainable parameters by name.
-        options: decay, betas and epsilon; weight decay applies to matrices only.
+        options: which AdamW, and its settings.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], options: TrainOptions) -> None:
@@ -32,19 +33,7 @@ class Optimizer:
             else nn.Parameter(parameter.detach().float())
             for name, parameter in self.parameters.items()
         }
-        matrices = [master for master in self.masters.values() if master.ndim >= 2]
-        others = [master for master in self.masters.values() if master.ndim < 2]
-        groups = [
-            {"params": matrices, "weight_decay": options.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ]
-        self._adamw = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
-            lr=0.0,
-            betas=options.betas,
-            eps=options.epsilon,
-            fused=True,
-        )
+        self._adamw = adamw(self.masters.values(), options)
         self._max_norm = options.max_gradient_norm
 
     def step(self, learning_rate: float) -> float:
@@ -64,11 +53,9 @@ class Optimizer:
         if torch.isfinite(norm):
             if self._max_norm is not None:
                 nn.utils.clip_grads_with_norm_(masters, self._max_norm, norm)
-            for group in self._adamw.param_groups:
-                group["lr"] = learning_rate
-            self._adamw.step()
+            self._adamw.step(learning_rate)
             self._round()
-        self._adamw.zero_grad(set_to_none=True)
+        self._adamw.drop_gradients()
         return float(norm)
 
     def state(self) -> dict[str, Tensor]:
@@ -78,20 +65,21 @@ class Optimizer:
         """
         tensors = {f"weight.{name}": master.detach() for name, master in self.masters.items()}
         for name, master in self.masters.items():
-            for key, value in self._adamw.state[master].items():
+            for key, value in self._adamw.state(master).items():
                 tensors[f"{key}.{name}"] = value
         return tensors
 
     @torch.no_grad()
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave; from whole tensors, each process takes its part."""
+        held: dict[str, dict[str, Tensor]] = {name: {} for name in self.masters}
+        for key, value in tensors.items():
+            kind, _, name = key.partition(".")
+            held[name][kind] = value
         for name, master in self.masters.items():
-            master.copy_(like(tensors[f"weight.{name}"], master))
-            state = self._adamw.state[master]
-            for key in ("step", "exp_avg", "exp_avg_sq"):
-                saved = tensors.get(f"{key}.{name}")
-                if saved is not None:
-                    state[key] = like(saved, master).clone()
+            master.copy_(like(held[name].pop("weight"), master))
+            if held[name]:
+                self._adamw.restore(master, held[name])
         self._round()
 
     @torch.no_grad()
@@ -106,3 +94,10 @@ class Optimizer:
         for name, parameter in self.parameters.items():
             if self.masters[name] is not parameter:
                 parameter.copy_(self.masters[name])
+
+
+def standing_bytes(parameters: Mapping[str, nn.Parameter], options: TrainOptions) -> int:
+    """Bytes that an optimizer will hold: running means, and masters of 16-bit weights."""
+    weights = parameters.values()
+    masters = sum(4 * weight.numel() for weight in weights if weight.itemsize < 4)
+    return masters + state_bytes(weights, options)
