@@ -11,6 +11,7 @@ import pytest
 
 import tutelage  # noqa: F401
 from commands import Commands
+from tutelage.model.embedded import cache_folder
 
 # How long an example takes says how busy the machine is, and nothing of the code. In CI the
 # examples are the same every time; elsewhere they go on searching.
@@ -20,8 +21,23 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tutelage")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the session's own: prepared data is neither found in the user's nor left there.
+
+    Embedded models, which are fetched and converted for half a minute, are the user's.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    models = cache_folder()
+    models.mkdir(parents=True, exist_ok=True)
+    (folder / "models").symlink_to(models)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUTELAGE_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+def command(tmp_path_factory: pytest.TempPathFactory, own_cache: Path) -> Iterator[Commands]:
     """Runs `tutelage`: `command("check", "recipe.yaml", cwd=folder)`."""
     commands = Commands(tmp_path_factory.mktemp("commands") / "streams")
     yield commands

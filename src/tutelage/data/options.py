@@ -129,6 +129,10 @@ class DataOptions(Options):
     max_lost: float = Field(default=0.01, ge=0, le=1)
     """Share of rows that may be lost (unreadable or over-long); more stops the run."""
 
+    cache: bool = True
+    """Keep the data as it is prepared (read, split and tokenized), and take it from there as long
+    as nothing that decides it has changed. See the prepared data page."""
+
     @field_validator("train", "validation", "test", mode="before")
     @classmethod
     def _spelled_out(cls, value: Any) -> Any:

@@ -3,7 +3,8 @@
 Rows are read and split, then rendered; whatever the renderer drops or cuts is entered in the
 ledger, and the run stops here if too much was lost, or if the answers could not be scored once
 training is over. `check`, `train` and `eval` call this one function, so what was checked is what
-is trained, and what is asked is what was held out.
+is trained, and what is asked is what was held out. What was made once is kept (see `prepared`) and
+read from there as long as nothing that decides it has changed.
 """
 
 from __future__ import annotations
@@ -14,42 +15,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tutelage.data.example import Example
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.load import load as load_data
 from tutelage.data.splits import Splits
 from tutelage.errors import UserError
-from tutelage.evaluate.scoring import Item as ScoredItem
 from tutelage.evaluate.scoring import check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
+from tutelage.pipeline import prepared as store
+from tutelage.pipeline.columns import Columns, ColumnsBuilder
 from tutelage.pipeline.general_text import general_texts
+from tutelage.pipeline.items import Item, at_most, items_fingerprint
+from tutelage.pipeline.prepared_key import data_key, whole_key
 from tutelage.pipeline.stages import stage
 from tutelage.prompt.length import prompt_ends
 from tutelage.prompt.renderer import Renderer
 from tutelage.prompt.template import TemplateRefused
 from tutelage.recipe import Recipe
-from tutelage.train.loop import TrainingExample
+from tutelage.train.example import TrainingExample
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A test example ready to be asked.
-
-    Attributes:
-        example: as read; its references score the answer.
-        prompt_ids: what the model is given.
-        held_out: its task is never trained on.
-    """
-
-    example: Example
-    prompt_ids: tuple[int, ...]
-    held_out: bool
-
-    @property
-    def scored(self) -> ScoredItem:
-        """What its answers are scored against."""
-        return ScoredItem(self.example.task, self.held_out, self.example.accepted)
+__all__ = ["Data", "Item", "Prepared", "items_fingerprint", "prepare", "read"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +52,8 @@ class Prepared:
         renderer: what rendered them.
     """
 
-    train: list[TrainingExample]
-    validation: list[TrainingExample]
+    train: Columns
+    validation: Columns
     items: list[Item]
     ledger: Ledger
     renderer: Renderer
@@ -76,100 +64,138 @@ class Prepared:
 
     def tasks(self) -> dict[str, dict[str, int]]:
         """For every task, how many examples are trained on (`train`) and asked (`test`)."""
-        trained = Counter(example.task for example in self.train)
+        trained = self.train.task_counts()
         asked = Counter(item.example.task for item in self.items)
         return {
-            task: {"train": trained[task], "test": asked[task]}
+            task: {"train": trained.get(task, 0), "test": asked[task]}
             for task in sorted(trained.keys() | asked.keys())
         }
 
     def fingerprint(self) -> str:
         """SHA-256 of what is trained on, validated with and asked, token by token."""
         digest = hashlib.sha256(self.renderer.fingerprint.encode())
-        for examples in (self.train, self.validation):
-            for example in examples:
-                for sequence in example.all_sequences:
-                    digest.update(sequence.ids.tobytes() + sequence.weights.tobytes())
-                digest.update(bytes([len(example.negatives) > 0]))
-            digest.update(b"\0")
+        for column in (*self.train.content(), *self.validation.content()):
+            digest.update(len(column).to_bytes(8))
+            digest.update(np.ascontiguousarray(column).data)
         digest.update(items_fingerprint(self.items).encode())
         return digest.hexdigest()
 
 
-def items_fingerprint(items: Sequence[Item]) -> str:
-    """SHA-256 of the questions and their references."""
-    digest = hashlib.sha256()
-    for item in items:
-        digest.update(repr((item.prompt_ids, item.example.accepted, item.example.task)).encode())
-    return digest.hexdigest()
+class Data:
+    """A recipe's data, which is not read where it was prepared before.
+
+    Attributes:
+        key: digest of all that decides the rows; None if nothing is to be kept of them.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.key = data_key(recipe) if recipe.data.cache else None
+        self._splits: Splits | None = None
+
+    def splits(self) -> Splits:
+        """The rows, read once.
+
+        Raises:
+            UserError: the data cannot be read, or too much of it was lost.
+        """
+        if self._splits is None:
+            stage("reading the data")
+            self._splits = load_data(self.recipe.data, Path())
+            self._splits.ledger.check(self.recipe.data.max_lost)
+        return self._splits
+
+    def unchanged(self) -> bool:
+        """Whether the files are still those that the key is of."""
+        return self.key == data_key(self.recipe)
 
 
-def read(recipe: Recipe) -> Splits:
-    """Read and split a resolved recipe's data: before the model, which takes minutes if large.
+def read(recipe: Recipe) -> Data:
+    """Read a resolved recipe's data: before the model, which takes minutes if large.
 
     Raises:
         UserError: the data cannot be read, or too much of it was lost.
     """
-    stage("reading the data")
-    splits = load_data(recipe.data, Path())
-    splits.ledger.check(recipe.data.max_lost)
-    return splits
+    data = Data(recipe)
+    if data.key is None or not store.holds(data.key):
+        data.splits()
+    return data
 
 
-def prepare(recipe: Recipe, splits: Splits, renderer: Renderer) -> Prepared:
-    """Render a resolved recipe's data.
+def prepare(recipe: Recipe, data: Data, renderer: Renderer) -> Prepared:
+    """Render a resolved recipe's data, or take what was rendered before from the same.
 
     Raises:
         UserError: too much of it was lost, none is left to train on, or the recipe's evaluation
             does not fit it.
     """
-    train = _rendered(splits.train, renderer, splits.ledger)
-    validation = _rendered(splits.validation, renderer, splits.ledger)
-    items = _items(splits.test, splits.held_out_tasks, renderer, splits.ledger)
+    entry = _kept(recipe, data, renderer)
+    items = entry.items
     if limit := recipe.evaluate.max_items:
-        items = _at_most(items, limit, recipe.data.seed)
-    splits.ledger.check(recipe.data.max_lost)
-    if not train:
+        items = at_most(items, limit, recipe.data.seed)
+    entry.ledger.check(recipe.data.max_lost)
+    if not entry.train:
         raise UserError(
             "no example is left to train on",
             where="data.train",
             fix="see the ledger's reasons, or set aside less for validation and test",
         )
-    prepared = Prepared(train, validation, items, splits.ledger, renderer)
+    prepared = Prepared(entry.train, entry.validation, items, entry.ledger, renderer)
     check_scoring(recipe.evaluate, prepared.tasks())
     check_references(recipe.evaluate, [item.scored for item in items])
     general_texts(recipe.evaluate.general_text)
     return prepared
 
 
-def _rendered(
-    examples: Sequence[Example], renderer: Renderer, ledger: Ledger
-) -> list[TrainingExample]:
-    ready = []
-    for example, rendering in zip(examples, renderer.render(examples), strict=True):
+def _kept(recipe: Recipe, data: Data, renderer: Renderer) -> store.Entry:
+    """What the cache holds of this data, made if need be."""
+    key = whole_key(data.key, renderer) if data.key else None
+    if data.key is None or key is None:
+        return _rendered(data.splits(), renderer)
+    if found := store.find(data.key, key):
+        stage("taking the data as it was prepared before")
+        return found
+    entry = _rendered(data.splits(), renderer)
+    return store.keep(data.key, key, entry) if data.unchanged() else entry
+
+
+def _rendered(splits: Splits, renderer: Renderer) -> store.Entry:
+    stage(f"rendering {len(splits.train) + len(splits.validation) + len(splits.test):,} examples")
+    return store.Entry(
+        train=_examples(splits.train, renderer, splits.ledger),
+        validation=_examples(splits.validation, renderer, splits.ledger),
+        items=_items(splits.test, splits.held_out_tasks, renderer, splits.ledger),
+        ledger=splits.ledger,
+    )
+
+
+def _examples(examples: Sequence[Example], renderer: Renderer, ledger: Ledger) -> Columns:
+    ready = ColumnsBuilder()
+    for example, rendering in zip(examples, renderer.renderings(examples), strict=True):
         if rendering.reason is not None:
             ledger.mark(example.source, rendering.fate, rendering.reason, rendering.detail)
         if rendering.fate is not Fate.DROPPED:
-            ready.append(
+            ready.add(
                 TrainingExample(
                     example.source, example.task, rendering.sequences, rendering.negatives
                 )
             )
-    return ready
+    return ready.columns()
 
 
 def _items(
     examples: Sequence[Example], held_out: frozenset[str], renderer: Renderer, ledger: Ledger
 ) -> list[Item]:
-    items = []
+    asked = []
     for example in examples:
-        if not example.accepted:
+        if example.accepted:
+            asked.append(example)
+        else:
             ledger.mark(example.source, Fate.DROPPED, Reason.NO_RESPONSE)
-            continue
-        try:
-            ids = renderer.prompt_ids(example.prompt, example.tools)
-        except TemplateRefused as error:
-            ledger.mark(example.source, Fate.DROPPED, Reason.TEMPLATE_REFUSED, str(error))
+    items = []
+    for example, ids in zip(asked, renderer.prompts(asked), strict=True):
+        if isinstance(ids, TemplateRefused):
+            ledger.mark(example.source, Fate.DROPPED, Reason.TEMPLATE_REFUSED, str(ids))
             continue
         fitted = _fitted_prompt(example, ids, renderer, ledger)
         if fitted is not None:
@@ -196,16 +222,3 @@ def _fitted_prompt(
         return None
     ledger.mark(example.source, Fate.TRUNCATED, Reason.PROMPT_TRUNCATED, found)
     return [ids[at] for at in prompt_ends(len(ids), limit)]
-
-
-def _at_most(items: list[Item], limit: int, seed: int) -> list[Item]:
-    """At most `limit` items of each task, drawn by a hash of their source, in their order."""
-
-    def draw(item: Item) -> str:
-        return hashlib.sha256(f"{seed}/{item.example.source}".encode()).hexdigest()
-
-    chosen: set[int] = set()
-    for task in {item.example.task for item in items}:
-        places = [at for at, item in enumerate(items) if item.example.task == task]
-        chosen.update(sorted(places, key=lambda at: draw(items[at]))[:limit])
-    return [item for at, item in enumerate(items) if at in chosen]

@@ -1,0 +1,94 @@
+"""What decides prepared data: the digest under which it is kept.
+
+Two digests, because the rows are read before the model is loaded and rendered after. That of the
+data covers every byte of every file, what it is called (its name is in the ledger and gives the
+task), the options that choose and divide rows, and the code that reads them. The whole key adds
+the tokenizer, the chat template and the options of rendering. Code is covered by the bytes of the
+rooms' source files and the versions of the libraries they use, so a change of ours needs nobody to
+remember anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import tutelage
+from tutelage.data.sources.hub import PREFIX
+from tutelage.data.sources.paths import find
+from tutelage.prompt.renderer import Renderer
+from tutelage.recipe import Recipe
+
+ROOMS = ("data", "prompt", "pipeline/prepare*.py", "pipeline/columns.py", "train/example.py")
+"""Source that decides what prepared data holds."""
+
+LIBRARIES = (
+    *("jinja2", "numpy", "orjson", "polars", "pyarrow"),
+    *("tokenizers", "transformers", "zstandard"),
+)
+
+
+def data_key(recipe: Recipe) -> str | None:
+    """Digest of a resolved recipe's rows; None where they cannot be known without reading them.
+
+    Raises:
+        UserError: a file is not there or cannot be read.
+    """
+    options = recipe.data
+    parts = [code_digest(), options.model_dump_json(exclude={"max_lost", "cache"})]
+    for sources in (options.train, options.validation, options.test):
+        for source in sources if isinstance(sources, list) else []:
+            if source.path.startswith(PREFIX):
+                return None
+            for file in find(source.path, Path()):
+                with file.path.open("rb") as stream:
+                    content = hashlib.file_digest(stream, "sha256").hexdigest()
+                parts.append(repr((file.label, file.task, file.path.name, content)))
+    return _digest(parts)
+
+
+def whole_key(data: str, renderer: Renderer) -> str | None:
+    """Digest of the rows as they are rendered; None for tokenizers written in Python.
+
+    Those may do anything; every tokenizer of the fast kind is wholly described by its JSON.
+    """
+    tokenizer = renderer.tokenizer
+    if not tokenizer.is_fast:
+        return None
+    special = sorted(map(str, tokenizer.all_special_tokens))
+    parts = [
+        data,
+        renderer.fingerprint,
+        repr((type(tokenizer).__qualname__, tokenizer.eos_token_id, tokenizer.bos_token_id)),
+        repr(special),
+    ]
+    return _digest(parts)
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Digest of our source and the versions of what it is built on."""
+    return source_digest(Path(tutelage.__file__).parent)
+
+
+def source_digest(house: Path) -> str:
+    """The same, of the source under a folder."""
+    files = [
+        path
+        for room in ROOMS
+        for path in sorted(house.glob(room if room.endswith(".py") else f"{room}/**/*.py"))
+    ]
+    sources = [f"{path.relative_to(house)}\0{path.read_text('utf-8')}" for path in files]
+    versions = [f"{name} {version(name)}" for name in LIBRARIES]
+    return _digest([*sources, *versions, sys.version, unicodedata.unidata_version])
+
+
+def _digest(parts: Iterable[str]) -> str:
+    """32 hexadecimal characters: enough that no two are ever alike, short enough for a path."""
+    lengths = (f"{len(part)}:{part}" for part in parts)  # so that borders count
+    return hashlib.sha256("".join(lengths).encode(errors="surrogatepass")).hexdigest()[:32]
