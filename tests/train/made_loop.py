@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tutelage.model.options import LoraOptions, ModelOptions
 from tutelage.prompt.renderer import Rendered
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints
+from tutelage.train.example import TrainingExample
 from tutelage.train.loop import Loop
 from tutelage.train.objectives import objectives
 from tutelage.train.options import TrainOptions
@@ -35,6 +38,22 @@ def made_sequences(count: int, seed: int = 0) -> list[Rendered]:
         prompt = [*stem, *random.integers(2, 300, random.integers(1, 9)).tolist()]
         answer = random.integers(2, 300, random.integers(1, 9)).tolist()
         made.append(rendered(prompt + answer, [0.0] * len(prompt) + [1.0] * len(answer)))
+    return made
+
+
+def made_preferences(count: int, seed: int = 0) -> list[TrainingExample]:
+    """The same prompts and answers, each with one undesired answer or two."""
+    random = np.random.default_rng(seed)
+    made = []
+    for example in examples(made_sequences(count, seed)):
+        (desired,) = example.sequences
+        prompt = desired.ids[: int(desired.weights.argmax())].tolist()
+        answers = [random.integers(2, 300, n).tolist() for n in random.integers(1, 9, 2)]
+        negatives = tuple(
+            rendered(prompt + answer, [0.0] * len(prompt) + [1.0] * len(answer))
+            for answer in answers[: 1 + len(made) % 2]
+        )
+        made.append(replace(example, negatives=negatives))
     return made
 
 
@@ -59,19 +78,29 @@ def make_loop(
     methods.get(method).prepare(model, ModelOptions(method=method, **lora), seed=0)
     settings = {"batch_size": 4, "epochs": 2, "micro_batch_tokens": 48, **train}
     options = TrainOptions(**settings)
+
+    def data(count: int, seed: int = 0) -> list[TrainingExample]:
+        if options.objective == "supervised":
+            return examples(made_sequences(count, seed))
+        return made_preferences(count, seed)
+
+    def base() -> AbstractContextManager[None]:
+        return methods.get(method).disabled(model) if method == "lora" else nullcontext()
+
     return loop(
         model,
         families.get("causal"),
         objectives.get(options.objective)(options),
         methods.get(method).trainable_parameters(model),
-        examples(made_sequences(count)),
-        examples(made_sequences(validation, seed=1)),
+        data(count),
+        data(validation, seed=1),
         options,
         options.learning_rate or 1e-2,
         TrainLog(folder / "log.jsonl"),
         Checkpoints(folder / "checkpoints", options.keep_checkpoints),
         trackers,
         fingerprint=fingerprint,
+        base=base,
     )
 
 
