@@ -103,9 +103,9 @@ def test_answers_do_not_depend_on_the_batch(kind: str, temperature: float) -> No
 
 
 def test_more_sequences_than_rows() -> None:
-    model, asked = tiny_models.make_model("llama"), requests(70, longest=20, new=6)
+    model, asked = tiny_models.make_model("llama"), requests(140, longest=20, new=4)
     alone = [decode(model, [request])[0] for request in asked]
-    assert decode(model, asked, batch_size=70) == alone
+    assert decode(model, asked, batch_size=140) == alone  # two steps in turn
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3_text"])
@@ -191,29 +191,37 @@ def test_an_answer_ends_where_the_context_does(kind: str) -> None:
         decode(model, [asked[0], Request((5,) * 128, 1, 3)])
 
 
+@pytest.mark.parametrize("shared", [0, 45])
 def test_a_small_memory_changes_nothing_but_how_many_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, shared: int
 ) -> None:
     model = tiny_models.make_model("llama")
-    asked = [*requests(12, longest=30), Request((5,) * 110, 12, 99)]
+    prefix = tuple(range(100, 100 + shared))
+    asked = [
+        Request(prefix + request.ids, request.max_new_tokens, request.key)
+        for request in [*requests(12, longest=30), Request((5,) * (110 - shared), 12, 99)]
+    ]
     expected = decode(model, asked)
-    opened: list[tuple[int, int]] = []
+    opened: list[tuple[int, int, int]] = []
 
     class Watched(cache.Cache):
-        def __init__(self, slots: int, capacity: int) -> None:
-            opened.append((slots, capacity))
-            super().__init__(slots, capacity)
+        def __init__(self, slots: int, size: int, shared: int) -> None:
+            opened.append((slots, size, shared))
+            super().__init__(slots, size, shared)
 
     monkeypatch.setattr("tutelage.infer.decoder.Cache", Watched)
-    token = 2 * 2 * 2 * 8 * 4  # layers, keys and values, key heads, head size, bytes
-    assert decode(model, asked) == expected and opened == [(13, 122)]
-    for tokens in (1, 130, 300):
+    block = 32 * 2 * 2 * 2 * 8 * 4  # tokens, layers, keys and values, key heads, head size, bytes
+    assert decode(model, asked) == expected
+    assert opened == [(13, 3, 2) if shared else (13, 4, 0)]  # 122 tokens; 32 of them shared
+    for blocks in (0, 4, 9, 16):
         opened.clear()
-        monkeypatch.setattr(cache, "CPU_BYTES", tokens * token)
+        monkeypatch.setattr(cache, "CPU_BYTES", blocks * block)
         assert decode(model, asked) == expected
-        assert all(slots == 1 or slots * capacity <= tokens for slots, capacity in opened)
-        assert len(opened) > 1
-        assert opened[0] == (max(1, tokens // 122), 122) or opened[0] == (1, 122)
+        taken = [slots * size + common for slots, size, common in opened]
+        assert all(n <= blocks or slots == 1 for n, (slots, *_) in zip(taken, opened, strict=True))
+        assert len(opened) > 1 or shared
+        if not shared:
+            assert opened[0] == (max(1, blocks // 4), 4, 0)
 
 
 def test_what_a_token_takes_is_measured() -> None:

@@ -1,11 +1,9 @@
-"""Keys and values of the sequences being decoded, and attention over them.
+"""Keys and values of what is being decoded, in blocks of `BLOCK` tokens.
 
-Each sequence has a slot. A prompt fills its slot while it is read; then every step adds one token
-to each slot. A slot is attended by a call of its own, over exactly the tokens it holds. One call
-over all slots with a mask takes as long or up to a third less on a CPU, but its result was measured
-to change in the last bit with the longest slot's length and with which thread came by; so here no
-computation sees the other slots. The query heads that share a key head are taken together as rows
-of one small matrix, so grouped-query attention copies nothing.
+Token p of a sequence lies in its block p // BLOCK, wherever in the pool that is: so sequences with
+a common prefix have its blocks in common, as in vLLM's paged attention (Kwon et al. 2023), and
+attention can be computed block by block, in the same pieces whether a block is shared or not. The
+last block of a shared prefix is mostly a part of one; whoever continues it begins with a copy.
 """
 
 from __future__ import annotations
@@ -14,40 +12,101 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
-from tutelage.model.attention import TreeLayout
 from tutelage.model.attention.layout import Heads
-from tutelage.prompt.tree import Segment
 
+BLOCK = 32
+"""Tokens of a block. A larger one is a little faster to attend (64 tokens: 10 %) and wastes more of
+what it holds in the last block of each sequence."""
 CPU_BYTES = 2 << 30
-"""Most memory that slots are opened for on a CPU; on CUDA it is half of what is free."""
-ALIGNED = 16
-"""A slot's capacity is a multiple of this, so that slots are alike in how they lie in memory."""
+"""Most memory that a cache takes on a CPU; on CUDA it is half of what is free."""
+
+Table = tuple[int, ...]
+"""The blocks of a sequence, in the order of its tokens, by their place in the pool."""
+
+
+def blocks_for(tokens: int) -> int:
+    """How many blocks hold so many tokens."""
+    return -(-tokens // BLOCK)
 
 
 class Cache:
-    """Keys and values by layer, (slots, key heads, capacity, head size); made on first use.
+    """A pool of blocks: keys and values by layer, (blocks, key heads, BLOCK, head size).
 
     Args:
         slots: sequences at a time.
-        capacity: most tokens of one sequence.
+        size: blocks that each slot has for its own.
+        shared: further blocks, for what sequences share.
     """
 
-    def __init__(self, slots: int, capacity: int) -> None:
+    def __init__(self, slots: int, size: int, shared: int = 0) -> None:
         self.slots = slots
-        self.capacity = -(-capacity // ALIGNED) * ALIGNED
+        self.size = size
+        self.shared = shared
+        self._used = 0
         self._layers: dict[int, tuple[Tensor, Tensor]] = {}
 
+    def own(self, slot: int, block: int) -> int:
+        """Place in the pool of a slot's own block."""
+        return slot * self.size + block
+
+    def slots_of(self, pool: Tensor) -> Tensor:
+        """The slots' own blocks, (slots, size, key heads, BLOCK, head size)."""
+        return pool[: self.slots * self.size].view(self.slots, self.size, *pool.shape[1:])
+
     def layer(self, heads: Heads) -> tuple[Tensor, Tensor]:
-        """The layer's keys and values."""
+        """The layer's keys and values; made on first use."""
         if heads.layer not in self._layers:
-            self._layers[heads.layer] = (self._empty(heads.key), self._empty(heads.value))
+            self._layers[heads.layer] = (self._pool(heads.key), self._pool(heads.value))
         return self._layers[heads.layer]
 
-    def _empty(self, like: Tensor) -> Tensor:
-        # Not zeros: a CPU gives pages to what is written only, so a long slot costs what it holds.
-        return like.new_empty(self.slots, like.shape[1], self.capacity, like.shape[3])
+    def use(self, size: int) -> None:
+        """Make sure that so many blocks of every slot hold numbers, whichever they are."""
+        if size > self._used:
+            for pools in self._layers.values():
+                for pool in pools:
+                    self.slots_of(pool)[:, self._used : size] = 0
+            self._used = size
+
+    def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
+        """Copy blocks as a whole, in every layer."""
+        for pools in self._layers.values():
+            for pool in pools:
+                pool[list(targets)] = pool[list(sources)]
+
+    def _pool(self, like: Tensor) -> Tensor:
+        # A CPU gives memory to what is written only, so room for a long answer costs nothing
+        # before it comes: this is why the slots' blocks are not cleared before they are used.
+        blocks = self.slots * self.size + self.shared
+        pool = like.new_empty(blocks, like.shape[1], BLOCK, like.shape[3])
+        self.slots_of(pool)[:, : self._used] = 0
+        pool[self.slots * self.size :] = 0
+        return pool
+
+
+class Writer:
+    """Puts the keys and values of a row's tokens into blocks, the same in every layer.
+
+    Args:
+        rows: the tokens, by their place in the row.
+        blocks: for each of them its block in the pool.
+        offsets: for each its place in the block.
+        device: where the cache is.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[int],
+        blocks: Sequence[int],
+        offsets: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self._places = torch.tensor([rows, blocks, offsets], device=device)
+
+    def write(self, pool: Tensor, new: Tensor) -> None:
+        """Write the row's keys or values, (1, key heads, row, head size), into their pool."""
+        rows, blocks, offsets = self._places
+        pool[blocks, :, offsets] = new[0].transpose(0, 1)[rows]
 
 
 def memory_budget(device: torch.device) -> int:
@@ -68,64 +127,3 @@ class SizeLayout:
         """Zeros, (1, heads, tokens, head size)."""
         self.bytes += heads.key.nbytes + heads.value.nbytes
         return heads.value.new_zeros(*heads.query.shape[:3], heads.value.shape[3])
-
-
-class PromptLayout:
-    """Causal attention over one prompt, kept in a slot."""
-
-    def __init__(self, cache: Cache, slot: int, tokens: int, device: torch.device) -> None:
-        self._cache = cache
-        self._slot = slot
-        self._tokens = tokens
-        self._tree = TreeLayout([Segment(0, tokens, -1)], device)
-
-    def attend(self, heads: Heads) -> Tensor:
-        """The attended values, (1, heads, tokens, head size)."""
-        keys, values = self._cache.layer(heads)
-        keys[self._slot, :, : self._tokens] = heads.key[0]
-        values[self._slot, :, : self._tokens] = heads.value[0]
-        return self._tree.attend(heads)
-
-
-class StepLayout:
-    """One new token in each of some slots; the row begins with these and may be padded.
-
-    Args:
-        cache: what the slots hold so far.
-        slots: the slots, in the order of the row.
-        held: tokens that each of them holds, the new one not counted.
-        device: where the cache is.
-    """
-
-    def __init__(
-        self, cache: Cache, slots: Sequence[int], held: Sequence[int], device: torch.device
-    ) -> None:
-        self._cache = cache
-        self._slots = slots
-        self._held = held
-        self._places = torch.tensor([slots, held], device=device)
-
-    def attend(self, heads: Heads) -> Tensor:
-        """The attended values, (1, heads, row, head size); zero in the padding of the row."""
-        keys, values = self._cache.layer(heads)
-        self._write(keys, heads.key)
-        self._write(values, heads.value)
-        _, count, row, size = heads.query.shape
-        queries = heads.query[0].transpose(0, 1).reshape(row, keys.shape[1], -1, size)
-        output = heads.value.new_zeros(row, count, values.shape[3])
-        for at, (slot, held) in enumerate(zip(self._slots, self._held, strict=True)):
-            last = held + 1
-            first = 0 if heads.window is None else max(0, last - heads.window)
-            attended = scaled_dot_product_attention(
-                queries[at : at + 1],
-                keys[slot : slot + 1, :, first:last],
-                values[slot : slot + 1, :, first:last],
-                scale=heads.scale,
-            )
-            output[at] = attended.view(count, -1)
-        return output.transpose(0, 1)[None]
-
-    def _write(self, cached: Tensor, new: Tensor) -> None:
-        """Add the new token of each slot, (1, key heads, row, head size), to what it holds."""
-        slots, held = self._places
-        cached[slots, :, held] = new[0, :, : len(self._slots)].transpose(0, 1)

@@ -1,0 +1,157 @@
+"""Reading prompts into the cache, each shared stretch of them once.
+
+Prompts are read together, without padding between them: they fill rows of a fixed number of
+tokens, and one goes on in the next row where it must. A matrix product of the same number of rows
+gives a token the same values wherever it stands, so what is read does not depend on the company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tutelage.infer.cache import BLOCK, Cache, Table, blocks_for
+from tutelage.infer.prefixes import Prefixes
+from tutelage.infer.prompt_layout import Chunk, PromptLayout
+from tutelage.infer.waves import Ongoing, Wave
+from tutelage.model.attention import using
+from tutelage.model.families import Family
+
+PROMPT_ROWS = 128
+"""Tokens read at a time. On a CPU a token then costs little more than in the longest rows (277 of
+297 GFLOP/s, at 256), and a short prompt alone does not wait for many more that are not there."""
+
+
+class PromptReader:
+    """Reads the prompts of a wave.
+
+    Args:
+        family: the model's kind.
+        model: the model.
+        cache: of the wave.
+        wave: whose sequences are read.
+        prefixes: of all prompts.
+        rows: tokens in a row.
+        padded: whether rows are always full; if not, what is read depends on how much is read.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        model: PreTrainedModel,
+        cache: Cache,
+        wave: Wave,
+        prefixes: Prefixes,
+        *,
+        rows: int = PROMPT_ROWS,
+        padded: bool = True,
+    ) -> None:
+        self.family = family
+        self.model = model
+        self.rows = rows
+        self.padded = padded
+        self._cache = cache
+        self._wave = wave
+        self._stretches = prefixes.stretches
+        self._tables: dict[int, Table] = {}  # of shared stretches that have been read
+        self._ends: dict[int, Tensor] = {}  # the last hidden state of these
+
+    def unread(self, sequence: Ongoing) -> int:
+        """Tokens of its prompt that are not in the cache."""
+        return sum(len(self._stretches[at].ids) for at in sequence.path if at not in self._tables)
+
+    def read(self, newcomers: Mapping[int, Ongoing]) -> Tensor:
+        """Read prompts into their slots.
+
+        Args:
+            newcomers: by slot.
+
+        Returns:
+            The hidden state of each prompt's last token, (newcomers, width).
+        """
+        needed = (blocks_for(len(it.prompt)) - it.own for it in newcomers.values())
+        self._cache.use(max(needed))
+        texts: list[Chunk] = []
+        shared: dict[int, int] = {}  # texts that are shared stretches
+        alone: dict[int, int] = {}  # texts that are what a slot has for its own
+        for slot, sequence in newcomers.items():
+            for at in sequence.path:
+                if at in self._tables:
+                    continue
+                if self._stretches[at].shared:
+                    shared[at] = len(texts)
+                    texts.append(self._text(at, self._wave.shared[at]))
+                    self._tables[at] = texts[-1].table
+                else:
+                    alone[slot] = len(texts)
+                    texts.append(self._text(at, self._cache.own(slot, 0)))
+        ends = self._last_states(texts)
+        self._ends |= {at: ends[text] for at, text in shared.items()}
+        self._copy_ends({slot: it for slot, it in newcomers.items() if slot not in alone})
+        return torch.stack(
+            [
+                ends[alone[slot]] if slot in alone else self._ends[sequence.path[-1]]
+                for slot, sequence in newcomers.items()
+            ]
+        )
+
+    def _text(self, at: int, first: int) -> Chunk:
+        """A stretch, to be put into the blocks from `first` on."""
+        stretch = self._stretches[at]
+        above = self._tables[stretch.parent] if stretch.parent >= 0 else ()
+        whole, rest = divmod(stretch.start, BLOCK)
+        own = range(first, first + blocks_for(stretch.end) - whole)
+        continued = above[whole] if rest else None
+        return Chunk(stretch.ids, stretch.start, (*above[:whole], *own), continued)
+
+    def _copy_ends(self, slots: Mapping[int, Ongoing]) -> None:
+        """Let sequences continue a prompt that others share to its end."""
+        copies = [
+            (self._tables[it.path[-1]][-1], self._cache.own(slot, 0))
+            for slot, it in slots.items()
+            if len(it.prompt) % BLOCK
+        ]
+        if copies:
+            self._cache.copy(*zip(*copies, strict=True))
+
+    def _last_states(self, texts: Sequence[Chunk]) -> list[Tensor]:
+        """Read texts; the hidden state of the last token of each."""
+        found = []
+        device = self.model.device
+        for chunks, complete in packs(texts, self.rows):
+            ids = [token for chunk in chunks for token in chunk.ids]
+            positions = [at for chunk in chunks for at in range(chunk.start, chunk.end)]
+            idle = [0] * (self.rows - len(ids) if self.padded else 0)
+            row = torch.tensor([ids + idle, positions + idle], device=device)
+            with using(PromptLayout(self._cache, chunks, device)):
+                hidden = self.family.hidden_states(self.model, row[:1], row[1:])
+            found += [hidden[last].clone() for last in complete]
+        return found
+
+
+def packs(texts: Sequence[Chunk], rows: int) -> Iterator[tuple[list[Chunk], list[int]]]:
+    """Cut texts into rows of at most so many tokens, filled to the last.
+
+    Yields:
+        Chunks, and the places in the row of the last tokens of texts.
+    """
+    chunks: list[Chunk] = []
+    complete: list[int] = []
+    room = rows
+    for text in texts:
+        at = 0
+        while at < len(text.ids):
+            ids = text.ids[at : at + room]
+            continued = None if at else text.continued
+            chunks.append(Chunk(ids, text.start + at, text.table, continued))
+            at, room = at + len(ids), room - len(ids)
+            if at == len(text.ids):
+                complete.append(rows - room - 1)
+            if not room:
+                yield chunks, complete
+                chunks, complete, room = [], [], rows
+    if chunks:
+        yield chunks, complete
