@@ -161,6 +161,7 @@ def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
     trainable = bench.method.trainable_parameters(bench.model).values()
     return {
         "method": bench.recipe.model.method,
+        "objective": bench.recipe.train.objective,
         "learning_rate": peak,
         "steps": progress.step,
         "planned_steps": tuned.steps,

@@ -54,6 +54,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "recipe": evidence.recipe,
         "commands": _commands(evidence),
         "figures": _figures(evidence, groups, confidence),
+        "last_step": evidence.steps[-1] if evidence.steps else {},
+        "last_validation": evidence.validations[-1] if evidence.validations else {},
     }
 
 
