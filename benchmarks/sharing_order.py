@@ -153,15 +153,15 @@ def _print_curves(cells: list[dict[str, Any]], orders: list[int]) -> None:
         own = [cell for cell in cells if cell["together"] == together]
         share = np.mean([c["points"][-1]["computed"] / c["points"][-1]["logical"] for c in own])
         losses = np.array([[point["loss"] for point in cell["points"]] for cell in own])
-        cells = " | ".join(f"{loss:.4f}" for loss in losses.mean(axis=0))
-        print(f"| {together or 'shuffled'} | {share:.2f} | {cells} |")
+        row = " | ".join(f"{loss:.4f}" for loss in losses.mean(axis=0))
+        print(f"| {together or 'shuffled'} | {share:.2f} | {row} |")
         if together:
             base = [[p["loss"] for p in uniform[cell["seed"]]["points"]] for cell in own]
             apart = losses - np.array(base)
             error = apart.std(axis=0, ddof=1) / np.sqrt(len(own)) if len(own) > 1 else apart[0]
             means = zip(apart.mean(axis=0), error, strict=True)
-            cells = " | ".join(f"{mean:+.4f} ± {off:.4f}" for mean, off in means)
-            print(f"| less the uniform order's, ± standard error | | {cells} |")
+            row = " | ".join(f"{mean:+.4f} ± {off:.4f}" for mean, off in means)
+            print(f"| less the uniform order's, ± standard error | | {row} |")
             _print_equal_cost(own, uniform)
 
 

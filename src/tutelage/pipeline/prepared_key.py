@@ -24,7 +24,10 @@ from tutelage.data.sources.paths import find
 from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 
-ROOMS = ("data", "prompt", "pipeline/prepare*.py", "pipeline/columns.py", "train/example.py")
+ROOMS = (
+    *("data", "prompt", "train/example.py"),
+    *("pipeline/prepare*.py", "pipeline/columns.py", "pipeline/items.py"),
+)
 """Source that decides what prepared data holds."""
 
 LIBRARIES = (
