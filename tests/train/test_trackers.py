@@ -57,23 +57,26 @@ def test_the_line_says_what_one_wants_to_know(monkeypatch: pytest.MonkeyPatch) -
     text = shown(Terminal(), monkeypatch, rows)
     lines = text.split("\r\x1b[K")[1:]
     assert len(lines) == 5 and text.endswith("\n")
-    assert lines[0] == "step 1/100  loss 1.2346  150 supervised tokens/s  3 min 18 s left  1.5 GiB"
-    # 1,200 tokens in 10 s; 96 steps of 2.5 s are left.
-    assert "step 2/100  loss 1.2346  validation 2.5000 (best)  100 supervised" in lines[2]
+    speed = "450 tokens/s (400 computed, 150 supervised)"
+    assert lines[0] == f"step 1/100  loss 1.2346  {speed}  3 min 18 s left  1.5 GiB"
+    # 3,600 tokens in 10 s; 96 steps of 2.5 s are left.
+    assert "step 2/100  loss 1.2346  validation 2.5000 (best)  300 tokens/s (267" in lines[2]
     assert lines[4].split("  ") == [
         "step 4/100",
         "loss 0.5000",
         "validation 2.5000 (best)",
-        "120 supervised tokens/s",
+        "360 tokens/s (320 computed, 120 supervised)",
         "4 min 00 s left",
-        "1.5 GiB\n",
+        "1.5 GiB\nsteps 1 to 4: trained on 3,600 tokens, computed 3,200 (what begins alike is "
+        "computed once)\n",
     ]
 
 
 def test_a_file_gets_about_twenty_lines_and_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
     for steps in (7, 100, 1003):
         rows = [step(number, steps) for number in range(1, steps + 1)]
-        lines = shown(io.StringIO(), monkeypatch, rows).splitlines()
+        *lines, total = shown(io.StringIO(), monkeypatch, rows).splitlines()
+        assert f"trained on {900 * steps:,} tokens, computed {800 * steps:,} (" in total
         assert len(lines) <= 21 or steps < 40
         assert lines[-1].startswith(f"step {steps}/{steps}") and "0 s left" in lines[-1]
         assert "\x1b" not in "".join(lines) and "\r" not in "".join(lines)
@@ -84,9 +87,12 @@ def test_a_real_run_tells_every_row(tmp_path: Path, capsys: pytest.CaptureFixtur
     make_loop(tmp_path, console).run(resume=False)
     pattern = (
         r"step \d/8  loss \d\.\d{4}(  validation \d\.\d{4}( \(best\))?)?  "
-        r"\d+ supervised tokens/s  \d+ s left  \d\.\d GiB"
+        r"\d+ tokens/s \(\d+ computed, \d+ supervised\)  \d+ s left  \d\.\d GiB"
     )
-    lines = capsys.readouterr().err.splitlines()
+    console.close()
+    *lines, total = capsys.readouterr().err.splitlines()
+    tokens, computed = map(int, re.findall(r" (\d+)(?: tokens| \()", total))
+    assert computed < tokens
     assert len(lines) == 9 and all(re.fullmatch(pattern, line) for line in lines)
     assert lines[-1].startswith("step 8/8") and "validation" in lines[-1]
 

@@ -19,7 +19,8 @@ class Console:
 
     def __init__(self, name: str, folder: Path, recipe: dict[str, Any]) -> None:
         self._stream: TextIO = sys.stderr
-        self._recent: deque[tuple[int, float]] = deque(maxlen=20)
+        self._recent: deque[tuple[int, int, int, float]] = deque(maxlen=20)
+        self._first = self._step = self._tokens = self._computed = 0
         self._validation = ""
         self._head = self._tail = ""
         self._last = False
@@ -31,12 +32,17 @@ class Console:
             self._show(due=self._last)
             return
         step, steps = row["step"], row["steps"]
-        self._recent.append((row["supervised_tokens"], row["seconds"]))
-        tokens, seconds = map(sum, zip(*self._recent, strict=True))
+        named = ("supervised_tokens", "tokens", "computed_tokens", "seconds")
+        self._recent.append(tuple(row[name] for name in named))
+        supervised, tokens, computed, seconds = map(sum, zip(*self._recent, strict=True))
+        self._first, self._step = self._first or step, step
+        self._tokens += row["tokens"]
+        self._computed += row["computed_tokens"]
         left = seconds / len(self._recent) * (steps - step)
         self._head = f"step {step}/{steps}  loss {row['loss']:.4f}"
         self._tail = (
-            f"  {tokens / seconds:.0f} supervised tokens/s  {duration(left)} left  "
+            f"  {tokens / seconds:.0f} tokens/s ({computed / seconds:.0f} computed, "
+            f"{supervised / seconds:.0f} supervised)  {duration(left)} left  "
             f"{row['peak_memory_bytes'] / 2**30:.1f} GiB"
         )
         self._last = step == steps
@@ -51,9 +57,16 @@ class Console:
         self._stream.flush()
 
     def close(self) -> None:
-        """Leave the last line standing."""
-        if self._stream.isatty() and self._recent:
+        """Leave the last line standing, and say what sharing spared in this sitting."""
+        if not self._recent:
+            return
+        if self._stream.isatty():
             self._stream.write("\n")
+        self._stream.write(
+            f"steps {self._first} to {self._step}: trained on {self._tokens:,} tokens, computed "
+            f"{self._computed:,} (what begins alike is computed once)\n"
+        )
+        self._stream.flush()
 
 
 def duration(seconds: float) -> str:
