@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from tutelage.train.machine import seeded
 
 VARIANTS = {
     "lora": {"method": "lora"},
+    "lora, relatives together": {"method": "lora", "order": "related"},
     "lora with dropout": {"method": "lora", "dropout": 0.3},
     "full with dropout": {"method": "full", "kind": "gpt2", "dropout": 0.3},
     "full bfloat16": {"method": "full", "dtype": torch.bfloat16},
@@ -85,13 +87,14 @@ def test_the_global_random_state_does_not_matter(tmp_path: Path) -> None:
     assert not same(weights(other), finished[0])
 
 
-def test_dropout_is_drawn_anew_at_every_step() -> None:
-    def drawn(seed: int, step: int) -> float:
-        with seeded(seed, step, torch.device("cpu")):
+def test_dropout_is_drawn_anew_in_every_pack_of_every_step() -> None:
+    def drawn(*place: int) -> float:
+        with seeded(*place, torch.device("cpu")):
             return torch.rand(()).item()
 
-    assert drawn(3, 5) == drawn(3, 5)
-    assert len({drawn(seed, step) for seed in (0, 1, 2**32 - 1) for step in range(5)}) == 15
+    assert drawn(3, 5, 1) == drawn(3, 5, 1)
+    places = itertools.product((0, 1, 2**32 - 1), range(5), range(3))
+    assert len({drawn(*place) for place in places}) == 45
 
 
 class Bomb:

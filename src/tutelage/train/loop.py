@@ -28,7 +28,7 @@ from tutelage.train.machine import peak_memory, seeded
 from tutelage.train.objectives import Objective
 from tutelage.train.optimizer import Optimizer
 from tutelage.train.options import TrainOptions
-from tutelage.train.order import Order
+from tutelage.train.order import make_order
 from tutelage.train.packing import pack_groups
 from tutelage.train.recompute import recompute_activations
 from tutelage.train.reference import with_reference
@@ -113,7 +113,7 @@ class Loop:
         self.base = base
         check_context(model, [*examples, *validation])
         recompute_activations(model, options.recomputed)
-        self.order = Order(len(examples), options.batch_size, options.seed)
+        self.order = make_order(examples, options)
         self.steps = self.order.steps(options.epochs, options.max_steps)
         self.optimizer = Optimizer(parameters, options)
         self.validation = self._packs(validation)

@@ -94,6 +94,11 @@ class TrainOptions(Options):
     max_gradient_norm: float | None = Field(default=1.0, gt=0)
     """Clip the norm of the step's gradient to this; null does not clip."""
 
+    order: Literal["shuffled", "related"] = "shuffled"
+    """Which examples meet in a step: `shuffled` leaves it to chance; `related` lets up to eight
+    that begin alike meet, so that more is computed once. Each is as likely at any place either
+    way, but a step of relatives says less about the whole. See the prepared data page."""
+
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the order of the examples, of new weights and of dropout."""
 

@@ -12,11 +12,14 @@ expectation; with `kin` the examples of a step are no longer independent of each
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from tutelage.train.example import TrainingExample
 from tutelage.train.kinship import Kinship
+from tutelage.train.options import TrainOptions
 
 
 @dataclass(frozen=True)
@@ -66,3 +69,10 @@ class Order:
     def _shuffled(self, epoch: int) -> np.ndarray:
         random = np.random.default_rng((self.seed, epoch))
         return random.permutation(self.examples) if self.kin is None else self.kin.shuffled(random)
+
+
+def make_order(examples: Sequence[TrainingExample], options: TrainOptions) -> Order:
+    """The order that a recipe asks for."""
+    first = (example.all_sequences[0] for example in examples)
+    kin = Kinship.of(first) if options.order == "related" else None
+    return Order(len(examples), options.batch_size, options.seed, kin)
