@@ -9,7 +9,10 @@ positions, and the losses equal those of padded batches (benchmarks/RESULTS.md, 
 
 A step of more rows than `MICRO_BATCH` is accumulated over forward passes of so many: padded, all 64
 rows of a step at once would fill the memory with padding. Trainer divides by the supervised tokens
-of the whole step, so the loss is the same.
+of the whole step, so the loss is the same. Without padding the rows of a pass attend under one mask
+of all its tokens, whose cost grows with their square: there a pass has about as many tokens as
+TRL's default pack, which is 4 rows of Natural Instructions (8 took half as much processor time
+again) and 8 of Alpaca.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from tuning.workload import (
     BETAS,
     EPSILON,
     IGNORED,
+    LONGEST,
     MAX_GRADIENT_NORM,
     MICRO_BATCH,
     WEIGHT_DECAY,
@@ -43,7 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # As delivered, but for the order of rows: ours, so that every step has the samples of ours.
     "trl-default": {"train_sampling_strategy": "sequential"},
     "trl-tuned": {"gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"},
-    # No padding: the batch is one sequence. In our order too.
+    # No padding: the rows of a pass are one sequence. In our order too.
     "trl-flat": {
         "gradient_checkpointing": False,
         "train_sampling_strategy": "sequential",
@@ -59,6 +63,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 """What each contender sets beyond what all share."""
+
+PACK_TOKENS = 1.25 * LONGEST
+"""Most tokens of a pass without padding, on average; see above."""
 
 
 class Steps(TrainerCallback):
@@ -133,12 +140,13 @@ def config(
     work: Workload, rows: Sequence[Row], name: str, learning_rate: float, scratch: str
 ) -> SFTConfig:
     """What all settings share, and the named ones."""
+    together = rows_a_pass(work, name)
     chosen = {
-        "per_device_train_batch_size": MICRO_BATCH,
-        "gradient_accumulation_steps": work.settings.batch_size // MICRO_BATCH,
+        "per_device_train_batch_size": together,
+        "gradient_accumulation_steps": work.settings.batch_size // together,
     } | SETTINGS[name]
     if chosen.get("packing"):
-        chosen["max_length"] = pack_length(rows, MICRO_BATCH)
+        chosen["max_length"] = pack_length(rows, together)
     return SFTConfig(
         output_dir=scratch,
         **chosen,
@@ -158,6 +166,15 @@ def config(
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
+
+
+def rows_a_pass(work: Workload, name: str) -> int:
+    """Rows of a forward pass, on average where they are packed."""
+    rows = MICRO_BATCH
+    if SETTINGS[name].get("padding_free") or SETTINGS[name].get("packing"):
+        while rows > 1 and rows * work.tokens > PACK_TOKENS * len(work.rows):
+            rows //= 2
+    return rows
 
 
 def sequences(inputs: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, ...]]:

@@ -27,8 +27,8 @@ WARM_UP_ROWS = 16
 """Rows that everyone warms up with, in steps of `MICRO_BATCH`."""
 
 MICRO_BATCH = 8
-"""Rows a forward pass, for contenders whose memory depends on it; they accumulate the gradients
-of as many as a step holds. 8 is the default of transformers' and TRL's trainers."""
+"""Most rows a forward pass, for contenders whose memory depends on it; they accumulate the
+gradients of as many as a step holds. 8 is the default of transformers' and TRL's trainers."""
 
 LONGEST = 1024
 """Longer rows are left out: TRL's default `max_length`, which would truncate them."""
