@@ -38,7 +38,8 @@ format: install
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/metric_speed.py
-	$(BIN)/python benchmarks/tuning_speed.py
+	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/tuning_speed.py --minutes 75
 
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md

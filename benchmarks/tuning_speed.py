@@ -10,9 +10,9 @@ tokens from the same weights with the same AdamW, and what they did is checked a
 samples and supervised tokens. See `tuning/` for each contender.
 
 Each cell (a contender on a work) is a process of its own; the clock runs from its training loop's
-beginning to the end of its last step, after a warm-up. Every cell of a peer has one of ours beside
-it. The most important cells come first, until --minutes are up; finished ones are kept in --folder,
-so that the next call goes on where this one stood.
+beginning to the end of its last step, after a step to warm up. Every cell of a peer has one of ours
+beside it. The most important cells come first, until --minutes are up; finished ones are kept in
+--folder, so that the next call goes on where this one stood.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HERE = Path(__file__).parent
 DATA = Path(os.environ.get("TUTELAGE_DATA", HERE.parent / "../shared/data"))
 MODEL = os.environ.get("TUTELAGE_MODEL", "smollm2-135m-instruct")
 
-AROUND = 35.0
+AROUND = 40.0
 """Seconds of a cell outside its clock: imports, loading, warm-up, loss on held-out rows."""
 
 

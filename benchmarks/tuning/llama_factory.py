@@ -58,7 +58,7 @@ class Steps(TrainerCallback):
     def on_train_end(self, *_: Any, model: torch.nn.Module, **__: Any) -> None:
         """Before the model is saved and gone."""
         report = self.watch.report()
-        self.report = {**report, "held_out_loss": held_out_loss(model, self.work.warm_up)}
+        self.report = {**report, "held_out_loss": held_out_loss(model, self.work.held_out)}
 
 
 def tune(work: Workload, folder: Path) -> dict[str, Any]:

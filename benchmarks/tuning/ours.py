@@ -124,7 +124,7 @@ def tune(work: Workload, folder: Path) -> dict[str, Any]:
     return {
         **report,
         **arithmetic.report(computed),
-        "held_out_loss": held_out_loss(bench.model, work.warm_up),
+        "held_out_loss": held_out_loss(bench.model, work.held_out),
     }
 
 

@@ -133,7 +133,7 @@ def tune(work: Workload, folder: Path, name: str) -> dict[str, Any]:
     train(work.warm_up, range(len(work.warm_up)), 0.0, Watch(runtime, model))
     gc.collect()
     train(work.rows, [at for step in work.order for at in step], work.settings.learning_rate, watch)
-    return watch.report() | {"held_out_loss": held_out_loss(model, work.warm_up)}
+    return watch.report() | {"held_out_loss": held_out_loss(model, work.held_out)}
 
 
 def config(

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 IGNORED = -100
 """Label of a token that is not trained, in transformers' convention."""
 
-WARM_UP_ROWS = 16
-"""Rows that everyone warms up with, in steps of `MICRO_BATCH`."""
+HELD_OUT = 16
+"""Rows that are not trained on and measure what was learned; a few of them warm up."""
 
 MICRO_BATCH = 8
 """Most rows a forward pass, for contenders whose memory depends on it; they accumulate the
@@ -95,7 +95,7 @@ class Workload:
         base: the model's folder.
         order: indices into `rows` for each step, as our loop draws them.
         rows: to train on.
-        warm_up: other rows, never trained on: they warm up, and measure what was learned.
+        held_out: other rows, never trained on: they measure what was learned.
         too_long: how many rows were passed over as longer than `LONGEST` while choosing.
     """
 
@@ -103,8 +103,13 @@ class Workload:
     base: str
     order: list[list[int]]
     rows: list[Row]
-    warm_up: list[Row]
+    held_out: list[Row]
     too_long: int
+
+    @property
+    def warm_up(self) -> list[Row]:
+        """Rows of a first step, at a learning rate of 0, before the clock starts."""
+        return self.held_out[:MICRO_BATCH]
 
     @property
     def tokens(self) -> int:
@@ -123,7 +128,7 @@ class Workload:
     def read(cls, folder: Path) -> Workload:
         values = json.loads((folder / "workload.json").read_text(encoding="utf-8"))
         values["settings"] = Settings(**values["settings"])
-        for name in ("rows", "warm_up"):
+        for name in ("rows", "held_out"):
             values[name] = [Row(**row) for row in values[name]]
         return cls(**values)
 
@@ -147,7 +152,7 @@ def prepare(settings: Settings, folder: Path) -> None:
         base=base,
         order=[order.indices(step).tolist() for step in range(order.steps_an_epoch)],
         rows=chosen[: settings.rows],
-        warm_up=chosen[settings.rows :],
+        held_out=chosen[settings.rows :],
         too_long=too_long,
     ).write(folder)
     write_json(folder / "environment.json", environment())
@@ -188,14 +193,14 @@ def recipe(settings: Settings, base: str) -> Recipe:
 
 
 def choose(settings: Settings, renderer: Renderer) -> tuple[list[Row], int]:
-    """A seeded choice of rows to train on and to warm up with, each whole and unlike the others.
+    """A seeded choice of rows, to train on and held out, each whole and unlike the others.
 
     Returns:
         The rows, and how many were passed over as too long.
     """
     from tutelage.data.fates import Fate
 
-    count = settings.rows + WARM_UP_ROWS
+    count = settings.rows + HELD_OUT
     examples = read(settings)
     random.Random(settings.seed).shuffle(examples)
     rows: dict[tuple[int, ...], Row] = {}
