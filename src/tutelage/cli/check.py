@@ -85,6 +85,12 @@ def show(found: Check) -> None:
         f"training    {found.steps:,} steps, about {_duration(found.seconds_predicted)}; "
         f"peak memory about {found.peak_memory_bytes / 2**30:.1f} GiB"
     )
+    if found.memory_parts:
+        parts = ", ".join(
+            f"{part} {size / 2**20:,.0f}" for part, size in found.memory_parts.items() if size
+        )
+        console.print(f"memory      {found.memory_settings}", soft_wrap=True)
+        console.print(f"              in MiB: {parts}", soft_wrap=True)
     console.print(
         f"disk        {found.disk_needed_bytes / 2**30:.1f} GiB needed, "
         f"{found.disk_free_bytes / 2**30:.1f} GiB free"

@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
+from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, prepare, read
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.train import make_loop
@@ -67,7 +69,11 @@ class Check:
         template: where the chat template comes from.
         steps: optimizer steps of the run.
         seconds_predicted: of training, from the step that was run.
-        peak_memory_bytes: predicted: measured in the largest step, and the optimizer's state.
+        peak_memory_bytes: predicted; where it cannot be, measured in the largest step, and the
+            optimizer's state.
+        memory_parts: what takes it, in bytes; empty where it cannot be predicted.
+        memory_settings: what decides it, and was chosen to fit `train.memory_limit` if there is
+            one.
         disk_needed_bytes: checkpoints and model.
         disk_free_bytes: where the run would be written.
         notes: what else to know.
@@ -90,6 +96,8 @@ class Check:
     steps: int
     seconds_predicted: float
     peak_memory_bytes: int
+    memory_parts: dict[str, int]
+    memory_settings: str
     disk_needed_bytes: int
     disk_free_bytes: int
     notes: list[str] = field(default_factory=list)
@@ -119,11 +127,12 @@ def check(recipe: str | Path, overrides: Sequence[str] = (), out: str | Path = "
 
 def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     """The same on what is loaded already; leaves the model as it was."""
-    recipe = bench.recipe
-    check_installed(recipe.train.trackers)
-    stage("trying the largest step and the longest prompt")
+    check_installed(bench.recipe.train.trackers)
     with tempfile.TemporaryDirectory() as scratch:
-        loop = make_loop(bench, prepared, RunFolder(Path(scratch)))
+        new_loop = partial(make_loop, bench, prepared, RunFolder(Path(scratch)))
+        fit_memory(bench, new_loop)
+        stage("trying the largest step and the longest prompt")
+        loop = new_loop()
         seconds, memory = _largest_step(loop)
     _answer_once(bench, prepared)
     sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
@@ -153,7 +162,9 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         template=bench.renderer.template.origin,
         steps=loop.steps,
         seconds_predicted=seconds,
-        peak_memory_bytes=memory + 2 * state,
+        peak_memory_bytes=bench.memory.total if bench.memory else memory + 2 * state,
+        memory_parts=bench.memory.prediction.parts() if bench.memory else {},
+        memory_settings=bench.memory.settings if bench.memory else "",
         disk_needed_bytes=disk[0],
         disk_free_bytes=disk[1],
         notes=_notes(bench),

@@ -13,6 +13,7 @@ import numpy as np
 
 from tutelage.errors import UserError
 from tutelage.model.folders import fingerprint as model_fingerprint
+from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.recipe import dump as dump_recipe
@@ -48,6 +49,7 @@ def train(
     splits = read(resolved)
     bench = from_recipe(resolved)
     prepared = prepare(resolved, splits, bench.renderer)
+    fit_memory(bench, partial(make_loop, bench, prepared, RunFolder(Path(out))))
     return train_prepared(bench, prepared, RunFolder.create(out, overwrite))
 
 
@@ -172,6 +174,8 @@ def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
         "seconds": progress.seconds,
         "tokens_per_second": progress.tokens / progress.seconds if progress.seconds else None,
         "peak_memory_bytes": tuned.peak_memory_bytes,
+        "predicted_memory_bytes": bench.memory and bench.memory.total,
+        "predicted_memory_parts": bench.memory and bench.memory.prediction.parts(),
         "final_loss": tuned.final_loss,
         "best_validation_loss": progress.best_loss,
         "best_step": progress.best_step,

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 from tutelage.rundir import RunFolder, read_json, write_json
 from tutelage.train.machine import give_back_memory
+from tutelage.train.memory import MemoryPlan
 from tutelage.train.objectives import objectives
 
 DESCRIPTION = "tutelage.json"
@@ -37,7 +38,13 @@ DESCRIPTION = "tutelage.json"
 
 @dataclass
 class Workbench:
-    """A loaded model with all that belongs to it."""
+    """A loaded model with all that belongs to it.
+
+    Attributes:
+        recipe: resolved, as far as it has been decided by now.
+        precision_is_open: the recipe leaves the precision to us.
+        memory: what training is predicted to take, once that is known.
+    """
 
     recipe: Recipe
     loaded: LoadedModel
@@ -46,6 +53,8 @@ class Workbench:
     renderer: Renderer
     stop_ids: frozenset[int]
     notes: list[str] = field(default_factory=list)
+    precision_is_open: bool = False
+    memory: MemoryPlan | None = None
 
     @property
     def model(self) -> PreTrainedModel:
@@ -68,6 +77,17 @@ class Workbench:
             yield
         finally:
             self.loaded = tuned
+
+    @torch.no_grad()
+    def round_weights(self) -> None:
+        """Round the base model's weights to bfloat16, as if it had been loaded so."""
+        for parameter in self.model.parameters():
+            if not (self.method.keeps_base and parameter.requires_grad):
+                parameter.data = parameter.data.to(torch.bfloat16)
+        self.loaded = replace(self.loaded, dtype=torch.bfloat16)
+        model = self.recipe.model.model_copy(update={"precision": "bfloat16"})
+        self.recipe = self.recipe.model_copy(update={"model": model})
+        self.notes.append("bfloat16: chosen to fit train.memory_limit")
 
     def save(self, folder: Path) -> None:
         """Write the tuned part, the tokenizer with its template, and a description of both.
@@ -106,6 +126,7 @@ def from_recipe(recipe: Recipe) -> Workbench:
     stage(f"loading {recipe.model.base}")
     loaded = load(recipe.model)
     # What `auto` chose is part of the run: a later command must not choose otherwise.
+    precision_is_open = recipe.model.precision == "auto"
     precision = str(loaded.dtype).removeprefix("torch.")
     model = recipe.model.model_copy(update={"precision": precision})
     recipe = recipe.model_copy(update={"model": model})
@@ -115,7 +136,7 @@ def from_recipe(recipe: Recipe) -> Workbench:
     probe_model(family, loaded.model)
     notes = [*loaded.notes, *method.prepare(loaded.model, recipe.model, recipe.train.seed)]
     stops = renderer.stop_ids | configured_stops(loaded.model)
-    return Workbench(recipe, loaded, family, method, renderer, stops, notes)
+    return Workbench(recipe, loaded, family, method, renderer, stops, notes, precision_is_open)
 
 
 def from_run(run: RunFolder, recipe: Recipe) -> Workbench:

@@ -61,6 +61,26 @@ class Prediction:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What a run is predicted to take, and with what settings.
+
+    Attributes:
+        prediction: at the peak of training.
+        before: the most the process (CPU) has held until now, while loading say.
+        settings: what was chosen, in words.
+    """
+
+    prediction: Prediction
+    before: int
+    settings: str
+
+    @property
+    def total(self) -> int:
+        """Predicted peak of the run."""
+        return max(self.prediction.total, self.before)
+
+
 def predict(
     model: PreTrainedModel,
     trained: Mapping[str, nn.Parameter],
