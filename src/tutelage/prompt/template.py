@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +107,16 @@ class ChatTemplate:
             messages = fold_system(messages)
         try:
             template = _compile_jinja_template(self._source(bool(tools)))
-            return str(
-                template.render(
-                    self.variables,
-                    messages=self._dicts(messages),
-                    tools=list(tools) or None,
-                    documents=None,
-                    add_generation_prompt=generation_prompt,
-                    strftime_now=DATE.strftime,
-                )
-            )
+            seen = {
+                **_globals(template),
+                **self.variables,
+                "messages": self._dicts(messages),
+                "tools": list(tools) or None,
+                "documents": None,
+                "add_generation_prompt": generation_prompt,
+                "strftime_now": DATE.strftime,
+            }
+            return "".join(template.root_render_func(template.new_context(seen, shared=True)))
         except Exception as error:  # a template is somebody's program: it may raise anything
             raise TemplateRefused(_said(error)) from error
 
@@ -160,6 +161,12 @@ class ChatTemplate:
         if self.text_arguments:
             function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
         return {"id": f"{number:09d}", "type": "function", **call, "function": function}
+
+
+@lru_cache(maxsize=16)
+def _globals(template: jinja2.Template) -> dict[str, Any]:
+    """What every template sees; Jinja's own `render` walks its chain of mappings at each call."""
+    return dict(template.globals)
 
 
 def _said(error: Exception) -> str:
