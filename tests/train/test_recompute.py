@@ -128,7 +128,7 @@ def test_selective_keeps_much_less_at_real_proportions() -> None:
 def test_a_pass_without_gradients_is_left_alone() -> None:
     model, forest = prepared("llama", "lora", torch.float32), made_forest()
     recompute_activations(model, "selective")
-    with torch.no_grad(), using(TreeLayout(forest.segments)):
+    with torch.inference_mode(), using(TreeLayout(forest.segments)):
         loss = loss_of(model, forest)
     assert torch.equal(loss, run(model, forest)[0])
 

@@ -22,6 +22,7 @@ from tutelage.model.embedded import PACKAGES
 from tutelage.model.folders import locate, read_config
 from tutelage.model.options import ModelOptions
 from tutelage.model.precision import choose
+from tutelage.model.quantized import quantize
 from tutelage.model.quiet import quiet_transformers
 
 
@@ -72,6 +73,8 @@ def load(options: ModelOptions, *, attention: str = "tutelage") -> LoadedModel:
     # Files written later name the base as its user did, not a path of this machine's cache.
     model.name_or_path = options.base
     torch.nn.Module.to(model, choice.device)  # transformers' own `to` has no types
+    if options.quantization is not None:
+        quantize(model)
     return LoadedModel(
         model=model,
         tokenizer=tokenizer,

@@ -60,6 +60,10 @@ class ModelOptions(Options):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the frozen weights and the arithmetic; `auto` takes what this machine does well."""
 
+    quantization: Literal["nf4"] | None = None
+    """`nf4` keeps the frozen base in four bits a weight (QLoRA), for the method `lora`: a seventh
+    of float32's memory, more time; needs the extra `quantized`."""
+
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
 
@@ -87,6 +91,16 @@ class ModelOptions(Options):
                 "remove them or write `method: lora`"
             )
         return lora
+
+    @field_validator("quantization")
+    @classmethod
+    def _base_is_frozen(cls, quantization: str | None, info: ValidationInfo) -> str | None:
+        if quantization is not None and info.data.get("method") == "full":
+            raise ValueError(
+                "quantised weights cannot be trained, and `method: full` trains all of them; "
+                "write `method: lora`"
+            )
+        return quantization
 
     @field_validator("device")
     @classmethod

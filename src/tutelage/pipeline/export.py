@@ -37,8 +37,9 @@ def export(run: str | Path, out: str | Path, to: Literal["merged", "adapter"]) -
     """
     folder = RunFolder.open(run)
     recipe = load_recipe(folder.recipe).resolved()
-    # The proof is in float32, and so is what is merged from it.
-    in_float32 = recipe.model.model_copy(update={"precision": "float32"})
+    # The proof is in float32, and so is what is merged from it; a quantised base's files are whole.
+    whole = {"precision": "float32", "quantization": None}
+    in_float32 = recipe.model.model_copy(update=whole)
     bench = from_run(folder, recipe.model_copy(update={"model": in_float32}))
     prompts = [bench.renderer.prompt_ids([Message("user", text)]) for text in QUESTIONS]
     template: Any = bench.renderer.template.text

@@ -122,12 +122,14 @@ class CheapTensors:
         self._made.clear()
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        self._calls.append(_Call(module.forward, inputs, named))
+        if torch.is_grad_enabled():
+            self._calls.append(_Call(module.forward, inputs, named))
 
     def _leave(self, module: nn.Module, _: Any, output: Any) -> None:
-        call = self._calls.pop()
-        if isinstance(output, Tensor) and not self._calls:
-            self._note(output, call)
+        if torch.is_grad_enabled():
+            call = self._calls.pop()
+            if isinstance(output, Tensor) and not self._calls:
+                self._note(output, call)
 
     def _note(self, output: Tensor, call: _Call) -> None:
         """Remember that a call made this tensor, for as long as the tensor is there."""

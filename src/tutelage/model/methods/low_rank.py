@@ -26,6 +26,7 @@ from torch.autograd.function import once_differentiable
 from transformers.pytorch_utils import Conv1D
 
 from tutelage.model.options import LoraOptions
+from tutelage.model.quantized import QuantizedLinear, dequantized
 
 
 def plain_low_rank_linear(
@@ -150,14 +151,17 @@ class LowRankLinear(nn.Module):
             y: Tensor = self.base(x)
             return y
         down, up = self.lora_A.to(x.dtype), self.lora_B.to(x.dtype)
-        if self.options.dropout and self.training:
-            update = F.linear(F.linear(F.dropout(x, self.options.dropout), down), up)
-            return F.linear(x, self.weight, self.bias) + self.scale * update
+        dropout = self.options.dropout if self.training else 0.0
+        if dropout or isinstance(self.base, QuantizedLinear):
+            update = F.linear(F.linear(F.dropout(x, dropout), down), up)
+            y = self.base(x)
+            return y + self.scale * update
         return low_rank_linear(x, self.weight, self.bias, down, up, self.scale)
 
     @torch.no_grad()
     def merged(self) -> nn.Linear | Conv1D:
-        """The base layer, its weight changed to include the update."""
+        """The base layer, its weight (in full) changed to include the update."""
+        self.base = dequantized(self.base)
         update = self.scale * (self.lora_B @ self.lora_A)
         self.weight.copy_(self.weight.float() + update)
         return self.base
