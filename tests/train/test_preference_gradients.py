@@ -22,6 +22,7 @@ from tutelage.model.methods import methods
 from tutelage.model.options import LoraOptions, ModelOptions
 from tutelage.prompt.negatives import after_common_prefix
 from tutelage.prompt.renderer import Rendered
+from tutelage.train.distribution import Unit
 from tutelage.train.example import Pack, TrainingExample
 from tutelage.train.objectives import Objective, objectives
 from tutelage.train.objectives.unlikelihood import FLOOR, unlikelihood
@@ -184,10 +185,10 @@ def test_dpo_is_the_paper_s(
     with KeepFloat64():
         if method == "lora":  # the base is in the tuned model
             with methods.get(method).disabled(model):
-                examples = with_reference(examples, family, model, budget)
+                examples = with_reference(examples, family, Unit(model), budget)
         else:
             with as_tutelage(base):
-                examples = with_reference(examples, family, base, budget)
+                examples = with_reference(examples, family, Unit(base), budget)
         found, pairs, figures = ours(model, objective, examples, budget)
         expected, margins = torch.zeros((), dtype=torch.float64), []
         for example in examples:
@@ -266,16 +267,16 @@ def test_the_reference_is_the_same_in_any_packing() -> None:
     ]
     model.train()
     found = [
-        log_probability_sums(families.get("causal"), model, sequences, budget)
+        log_probability_sums(families.get("causal"), Unit(model), sequences, budget)
         for budget in (1, 30, 1000)
     ]
     alone = [
-        float(log_probability_sums(families.get("causal"), model, [one], 1000)[0])
+        float(log_probability_sums(families.get("causal"), Unit(model), [one], 1000)[0])
         for one in sequences
     ]
     for some in found:
         np.testing.assert_allclose(some, alone, rtol=1e-6)
-    again = log_probability_sums(families.get("causal"), model, sequences, 30)
+    again = log_probability_sums(families.get("causal"), Unit(model), sequences, 30)
     assert np.array_equal(again, found[1])
     assert not model.training  # no dropout in it
 

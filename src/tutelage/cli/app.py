@@ -2,7 +2,8 @@
 
 What the machine refuses (a full disk, a folder that may not be written) is no bug either and is
 said in a line, wherever it happens. Messages quote files of strangers, so control characters in
-them are spelled out before they reach a terminal.
+them are spelled out before they reach a terminal. Of several processes under torchrun, the one
+that failed first speaks for all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from tutelage import __version__
+from tutelage import __version__, ranks
 from tutelage.cli import chat, check, demo, evaluate, export, init, report, run, score, train
 from tutelage.errors import UserError
 
@@ -37,13 +38,21 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+TOGETHER = ("train", "run")
+"""The verbs that several processes can do together."""
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """From raw instruction data to a tuned language model, and the proof of it."""
+    verb = context.invoked_subcommand
+    if ranks.size() > 1 and verb not in TOGETHER:
+        raise UserError(f"`tutelage {verb}` is done by one process", fix="leave out torchrun")
 
 
 app.command("init")(init.init)
@@ -69,15 +78,27 @@ def main() -> None:
         sys.exit(141)
     except OSError as error:
         if error.errno not in REFUSED:
+            _leave_to_the_first(1)
             raise
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("\ntutelage: interrupted; `tutelage train RUN --resume` continues a run\n")
+        again = "`tutelage train RUN --resume` continues a run"
+        sys.stderr.write(f"\ntutelage: interrupted; {again}\n" if ranks.leads() else "")
         sys.exit(130)
+    except Exception:
+        _leave_to_the_first(1)
+        raise
+
+
+def _leave_to_the_first(code: int) -> None:
+    """End here if another process has failed before this one: it says why."""
+    if not ranks.first_to_fail():
+        sys.exit(code)
 
 
 def _say(message: str) -> None:
+    _leave_to_the_first(2)
     from tutelage.report.text import visible
 
     sys.stderr.write(f"tutelage: {visible(message)}\n")

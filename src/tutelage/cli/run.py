@@ -27,6 +27,8 @@ def run(
 
     show = None if as_json else check.show
     metrics = job(recipe, out, overrides, overwrite=overwrite, on_checked=show)
+    if metrics is None:
+        return
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
         return

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tutelage import ranks
 from tutelage.cli.arguments import AsJson, Overwrite, Settings, read_early
 from tutelage.errors import UserError
 
@@ -40,6 +41,8 @@ def train(
         run = job.resume(recipe)
     else:
         run = job.train(recipe, out, overrides, overwrite=overwrite)
+    if not ranks.leads():
+        return
     training = read_json(run.metrics)["training"]
     if as_json:
         typer.echo(orjson.dumps({"run": str(run.path), "training": training}).decode())

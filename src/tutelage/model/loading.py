@@ -31,12 +31,12 @@ class LoadedModel:
     """A base model ready to be prepared by a method or decoded from.
 
     Attributes:
-        model: on `device`, in `dtype`, as its files say.
+        model: on `device` (or still in host memory), in `dtype`, as its files say.
         tokenizer: its own.
         name: the base as the user named it.
         folder: where its files are on this machine.
         family: key in `tutelage.model.families.families`.
-        device: where the weights are.
+        device: where the arithmetic is done.
         dtype: of the weights and the arithmetic.
         notes: sentences to tell the user.
     """
@@ -51,12 +51,15 @@ class LoadedModel:
     notes: list[str] = field(default_factory=list)
 
 
-def load(options: ModelOptions, *, attention: str = "tutelage") -> LoadedModel:
+def load(
+    options: ModelOptions, *, attention: str = "tutelage", in_host_memory: bool = False
+) -> LoadedModel:
     """Load the base model.
 
     Args:
         options: which model, device and precision.
         attention: transformers' name of the attention function; ours is registered here.
+        in_host_memory: leave the weights there, for whoever spreads them over several devices.
 
     Raises:
         UserError: the model is unknown, out of reach, unsafe, of a kind that is not supported,
@@ -72,7 +75,8 @@ def load(options: ModelOptions, *, attention: str = "tutelage") -> LoadedModel:
     model, notes = _weights(folder, choice.dtype, attention)
     # Files written later name the base as its user did, not a path of this machine's cache.
     model.name_or_path = options.base
-    torch.nn.Module.to(model, choice.device)  # transformers' own `to` has no types
+    if not in_host_memory:
+        torch.nn.Module.to(model, choice.device)  # transformers' own `to` has no types
     if options.quantization is not None:
         quantize(model)
     return LoadedModel(

@@ -1,4 +1,8 @@
-"""The whole path in one job: check, train, evaluate, report. Behind `tutelage run`."""
+"""The whole path in one job: check, train, evaluate, report. Behind `tutelage run`.
+
+Under torchrun all processes train; what comes before and after is the first one's alone, on its own
+device, since decoding from a model in parts would wait for a gather at every token.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tutelage import ranks
 from tutelage.pipeline.check import Check, check_prepared
 from tutelage.pipeline.evaluate import evaluate_prepared
 from tutelage.pipeline.prepare import prepare, read
-from tutelage.pipeline.train import check_folder, train_prepared
+from tutelage.pipeline.train import check_folder, new_folder, train_prepared
 from tutelage.pipeline.workbench import from_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.report import build as build_report
-from tutelage.rundir import RunFolder
 
 
 def run(
@@ -23,7 +27,7 @@ def run(
     *,
     overwrite: bool = False,
     on_checked: Callable[[Check], None] | None = None,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """Check, train, evaluate and report, and leave all of it in a new run folder.
 
     Args:
@@ -34,7 +38,7 @@ def run(
         on_checked: told what preflight found, before training begins.
 
     Returns:
-        What `metrics.json` holds.
+        What `metrics.json` holds; None in processes but the first, which end after training.
 
     Raises:
         UserError: the recipe, the data or the model is not as it must be.
@@ -42,13 +46,16 @@ def run(
     resolved = load_recipe(recipe, overrides).resolved()
     check_folder(out, recipe, overwrite)
     splits = read(resolved)
-    bench = from_recipe(resolved)
+    bench = from_recipe(resolved, in_host_memory=not ranks.leads())
     prepared = prepare(resolved, splits, bench.renderer)
-    checked = check_prepared(bench, prepared, Path(out))
-    if on_checked is not None:
-        on_checked(checked)
-    folder = RunFolder.create(out, overwrite)
-    train_prepared(bench, prepared, folder)
+    if ranks.leads():
+        checked = check_prepared(bench, prepared, Path(out))
+        if on_checked is not None:
+            on_checked(checked)
+    folder = train_prepared(bench, prepared, new_folder(out, overwrite))
+    if not ranks.leads():
+        return None
+    bench.place()
     metrics = evaluate_prepared(bench, prepared, folder)
     build_report(folder)
     return metrics

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from tutelage import ranks
+
 
 def stage(doing: str) -> None:
-    """Say what begins now; standard output stays for results."""
-    print(f"… {doing}", file=sys.stderr, flush=True)
+    """Say what begins now, once for all processes; standard output stays for results."""
+    if ranks.leads():
+        print(f"… {doing}", file=sys.stderr, flush=True)

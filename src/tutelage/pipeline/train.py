@@ -1,25 +1,32 @@
-"""Tune a model: the job behind `tutelage train`."""
+"""Tune a model: the job behind `tutelage train`, alone or in each process torchrun started.
+
+Each process reads and prepares the same data and loads the model before they join, since a group
+does not wait for ever; from then on the first of them writes all that the run leaves.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tutelage import ranks
 from tutelage.errors import UserError
 from tutelage.model.folders import fingerprint as model_fingerprint
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
+from tutelage.recipe import Recipe
 from tutelage.recipe import dump as dump_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.rundir import RunFolder, TrainLog, environment, read_json, write_json
 from tutelage.train.checkpoint import Checkpoints
+from tutelage.train.distribution import ALONE, World, joined
 from tutelage.train.energy import EnergyMeter
 from tutelage.train.loop import Loop, Tuned
 from tutelage.train.objectives import objectives
@@ -47,19 +54,21 @@ def train(
     resolved = load_recipe(recipe, overrides).resolved()
     check_folder(out, recipe, overwrite)
     splits = read(resolved)
-    bench = from_recipe(resolved)
+    bench = from_recipe(resolved, in_host_memory=ranks.size() > 1)
     prepared = prepare(resolved, splits, bench.renderer)
     fit_memory(bench, partial(make_loop, bench, prepared, RunFolder(Path(out))))
-    return train_prepared(bench, prepared, RunFolder.create(out, overwrite))
+    return train_prepared(bench, prepared, new_folder(out, overwrite))
 
 
 def check_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> None:
-    """Tell early whether a new run may have this folder.
+    """Tell early whether a new run may have this folder; the first process looks for all.
 
     Raises:
         UserError: it is taken, or it is the recipe's own folder: with a `recipe.yaml` in it that
             looks like a run, and overwriting it would remove the recipe and a model beside it.
     """
+    if not ranks.leads():
+        return
     if Path(out).resolve() == Path(recipe).resolve().parent:
         raise UserError(
             "the run folder is the folder of the recipe",
@@ -67,6 +76,15 @@ def check_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> None:
             fix=f"give the run a folder of its own, such as --out {Path(out) / 'run'}",
         )
     RunFolder.check_free(out, overwrite)
+
+
+def new_folder(out: str | Path, overwrite: bool) -> RunFolder:
+    """The run folder, made by the first process.
+
+    Raises:
+        UserError: as `RunFolder.create`.
+    """
+    return RunFolder.create(out, overwrite) if ranks.leads() else RunFolder(Path(out))
 
 
 def resume(run: str | Path) -> RunFolder:
@@ -78,31 +96,37 @@ def resume(run: str | Path) -> RunFolder:
     folder = RunFolder.open(run)
     recipe = load_recipe(folder.recipe).resolved()
     splits = read(recipe)
-    bench = from_recipe(recipe)
+    bench = from_recipe(recipe, in_host_memory=ranks.size() > 1)
     prepared = prepare(recipe, splits, bench.renderer)
     # Looked at before anything is written: a run that cannot be continued stays as it is.
     Checkpoints(folder.checkpoints, keep=1).latest(run_fingerprint(bench, prepared))
-    folder.sweep()
+    if ranks.leads():
+        folder.sweep()
     return train_prepared(bench, prepared, folder, resume=True)
 
 
 def train_prepared(
     bench: Workbench, prepared: Prepared, run: RunFolder, *, resume: bool = False
 ) -> RunFolder:
-    """Train what is prepared, save the model and the figures of training."""
+    """Train what is prepared, save the model and the figures of training.
+
+    Processes but the first come back when training is done; their model is then in parts.
+    """
     recipe = bench.recipe
-    if not resume:
-        dump_recipe(recipe, run.recipe)
-    write_json(run.environment, environment())
-    prepared.ledger.write(run.ledger)
-    with ExitStack() as stack, EnergyMeter() as energy:
-        settings = recipe.model_dump(mode="json")
-        watching = [
-            stack.enter_context(closing(trackers.get(name)(recipe.name, run.path, settings)))
-            for name in ["console", *recipe.train.trackers]
-        ]
-        loop = make_loop(bench, prepared, run, watching)
-        tuned = loop.run(resume=resume)
+    if ranks.leads():
+        if not resume:
+            dump_recipe(recipe, run.recipe)
+        write_json(run.environment, environment())
+        prepared.ledger.write(run.ledger)
+    with joined(bench.loaded.device) as world, _watchers(recipe, run) as watching:
+        with EnergyMeter() as energy:
+            loop = make_loop(bench, prepared, run, watching, world)
+            tuned = loop.run(resume=resume)
+        weights = {} if world.size == 1 else loop.weights()
+    if not ranks.leads():
+        return run
+    if weights:
+        bench.assemble(weights)
     bench.save(run.model)
     metrics = read_json(run.metrics) if run.metrics.exists() else {}
     evaluated = metrics["evaluation"]["seconds"] if "evaluation" in metrics else None
@@ -124,11 +148,33 @@ def train_prepared(
     return run
 
 
+@contextmanager
+def _watchers(recipe: Recipe, run: RunFolder) -> Iterator[list[Tracker]]:
+    """The console and the recipe's trackers, open; the first process's only."""
+    names = ["console", *recipe.train.trackers] if ranks.leads() else []
+    settings = recipe.model_dump(mode="json")
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(closing(trackers.get(name)(recipe.name, run.path, settings)))
+            for name in names
+        ]
+
+
 def make_loop(
-    bench: Workbench, prepared: Prepared, run: RunFolder, watching: Sequence[Tracker] = ()
+    bench: Workbench,
+    prepared: Prepared,
+    run: RunFolder,
+    watching: Sequence[Tracker] = (),
+    world: World = ALONE,
 ) -> Loop:
-    """The loop of a run."""
+    """The loop of a run.
+
+    Raises:
+        UserError: the processes are not about to do the same.
+    """
     recipe = bench.recipe
+    fingerprint = run_fingerprint(bench, prepared)
+    world.check_same(fingerprint)
     peak = recipe.train.learning_rate
     assert peak is not None  # a resolved recipe has one
     return Loop(
@@ -143,10 +189,11 @@ def make_loop(
         TrainLog(run.log),
         Checkpoints(run.checkpoints, recipe.train.keep_checkpoints),
         watching,
-        fingerprint=run_fingerprint(bench, prepared),
+        fingerprint=fingerprint,
         base=partial(bench.method.disabled, bench.model)
         if bench.method.keeps_base
         else nullcontext,
+        world=world,
     )
 
 
@@ -164,6 +211,7 @@ def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
     return {
         "method": bench.recipe.model.method,
         "objective": bench.recipe.train.objective,
+        "processes": ranks.size(),
         "learning_rate": peak,
         "steps": progress.step,
         "planned_steps": tuned.steps,

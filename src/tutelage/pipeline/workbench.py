@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
+from tutelage import ranks
 from tutelage.errors import UserError
 from tutelage.infer.decoder import ROWS, Decoder
 from tutelage.infer.options import DecodeOptions
@@ -28,6 +30,7 @@ from tutelage.pipeline.stages import stage
 from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 from tutelage.rundir import RunFolder, read_json, write_json
+from tutelage.train.distribution import take_device
 from tutelage.train.machine import give_back_memory
 from tutelage.train.memory import MemoryPlan
 from tutelage.train.objectives import objectives
@@ -78,6 +81,23 @@ class Workbench:
         finally:
             self.loaded = tuned
 
+    def assemble(self, weights: Mapping[str, Tensor]) -> None:
+        """Load the base anew, in host memory, and give it trained weights.
+
+        Args:
+            weights: whole, by name, of a model that was spread over several processes.
+        """
+        self.loaded = load(self.recipe.model, in_host_memory=True)
+        self.method.prepare(self.model, self.recipe.model, self.recipe.train.seed)
+        parameters = self.method.trainable_parameters(self.model)
+        with torch.no_grad():
+            for name, weight in weights.items():
+                parameters[name].copy_(weight)
+
+    def place(self) -> None:
+        """Put the model on its device, if it is not there."""
+        torch.nn.Module.to(self.model, self.loaded.device)  # transformers' own `to` has no types
+
     @torch.no_grad()
     def round_weights(self) -> None:
         """Round the base model's weights to bfloat16, as if it had been loaded so."""
@@ -115,16 +135,21 @@ class Workbench:
         unfinished.rename(folder)
 
 
-def from_recipe(recipe: Recipe) -> Workbench:
+def from_recipe(recipe: Recipe, *, in_host_memory: bool = False) -> Workbench:
     """Load a resolved recipe's base model and make it ready to be tuned.
+
+    Args:
+        recipe: resolved.
+        in_host_memory: leave the weights there; see `load`.
 
     Raises:
         UserError: the model cannot be loaded or its architecture is not understood.
     """
     set_threads(recipe.train.threads)
     give_back_memory()
+    take_device(recipe.model.device)
     stage(f"loading {recipe.model.base}")
-    loaded = load(recipe.model)
+    loaded = load(recipe.model, in_host_memory=in_host_memory)
     # What `auto` chose is part of the run: a later command must not choose otherwise.
     precision_is_open = recipe.model.precision == "auto"
     precision = str(loaded.dtype).removeprefix("torch.")
@@ -196,5 +221,6 @@ def configured_stops(model: PreTrainedModel) -> frozenset[int]:
 
 
 def set_threads(threads: int | None) -> None:
-    """Use as many CPU threads as asked for, or one for each core this process may use."""
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    """Use as many CPU threads as asked for, or this process's share of the cores."""
+    cores = len(os.sched_getaffinity(0)) // ranks.local_size()
+    torch.set_num_threads(threads or max(1, cores))

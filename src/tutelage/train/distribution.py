@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -35,6 +35,9 @@ from tutelage.model.families.family import decoder
 PATIENCE = timedelta(hours=2)
 """How long a process waits for the others, who may be reading data or trying the largest step.
 A process that has died is noticed by torchrun, at once."""
+
+
+P = TypeVar("P")
 
 
 class Unit(nn.Module):
@@ -101,18 +104,27 @@ class World:
         if isinstance(unit, FSDPModule):
             unit.reshard()
 
-    def share(self, costs: Sequence[int]) -> list[int | None]:
-        """Which of a step's packs this process computes, one a pass; None where it has none.
+    def share(self, packs: Sequence[P], cost: Callable[[P], int]) -> Iterator[tuple[int | None, P]]:
+        """The packs that this process computes, one a pass.
 
-        All processes wait in a pass for the longest of its packs, so packs of nearly equal cost
-        are computed together, and as few passes are made as can be.
+        All wait in a pass for the longest of its packs, so packs of nearly equal cost are computed
+        together, and as few passes are made as can be.
+
+        Yields:
+            A pack and its place among all; or, where none is left for this process, the cheapest
+            of all without a place: it is to take part in the pass, and to weigh nothing.
         """
+        places = range(len(packs))
         if self.size == 1:
-            return list(range(len(costs)))
-        longest_first = sorted(range(len(costs)), key=lambda index: -costs[index])
-        mine = longest_first[self.rank :: self.size]
-        passes = -(-len(costs) // self.size)
-        return [*mine, *[None] * (passes - len(mine))]
+            yield from zip(places, packs, strict=True)
+            return
+        longest_first = sorted(places, key=lambda place: -cost(packs[place]))
+        for first in range(0, len(packs), self.size):
+            together = longest_first[first : first + self.size]
+            if self.rank < len(together):
+                yield together[self.rank], packs[together[self.rank]]
+            else:
+                yield None, packs[longest_first[-1]]
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """Each value added up over all processes, the same to the last bit in each."""

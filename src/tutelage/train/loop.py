@@ -4,7 +4,8 @@ A step draws its examples by a pure function of (seed, epoch, step), merges them
 token trees within a token budget, adds up the gradients of the packs' summed losses, each divided
 by the weight of the whole step (its supervised tokens, say), and moves the weights once. So the
 grouping changes memory and speed and nothing else, and a run that is killed and resumed ends with
-the same weights.
+the same weights. Under torchrun every process runs this loop over its share of each step; see
+`distribution`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from tutelage.model.attention import TreeLayout, using
 from tutelage.model.families import Family
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints, Progress
+from tutelage.train.distribution import ALONE, Unit, World
 from tutelage.train.example import Pack, TrainingExample, check_context
 from tutelage.train.machine import peak_memory, seeded
-from tutelage.train.objectives import Objective
+from tutelage.train.objectives import Objective, PackLoss
 from tutelage.train.optimizer import Optimizer
 from tutelage.train.options import TrainOptions
 from tutelage.train.order import make_order
@@ -52,7 +54,7 @@ class Tuned:
         final_loss: training loss of the last step.
         handed_on: the step whose weights the model now holds.
         stopped_early: validation stopped getting better.
-        peak_memory_bytes: of the process (CPU) or the device (CUDA).
+        peak_memory_bytes: of the process (CPU) or the device (CUDA); the largest of several.
     """
 
     progress: Progress
@@ -82,6 +84,8 @@ class Loop:
         fingerprint: of model, data and settings; a checkpoint of another one is refused.
         base: a context in which the model is the base model. By default it is so as it comes:
             `run` asks before it loads a checkpoint.
+        world: the processes that share the run. If there are several, the model's weights are
+            spread over them, and only the first writes log and checkpoints.
     """
 
     def __init__(
@@ -99,8 +103,10 @@ class Loop:
         trackers: Sequence[Tracker] = (),
         fingerprint: str = "",
         base: Callable[[], AbstractContextManager[None]] = nullcontext,
+        world: World = ALONE,
     ) -> None:
         self.model = model
+        self.unit = Unit(model)
         self.family = family
         self.objective = objective
         self.examples = examples
@@ -111,11 +117,12 @@ class Loop:
         self.trackers = trackers
         self.fingerprint = fingerprint
         self.base = base
+        self.world = world
         check_context(model, [*examples, *validation])
         recompute_activations(model, options.recomputed)
         self.order = make_order(examples, options)
         self.steps = self.order.steps(options.epochs, options.max_steps)
-        self.optimizer = Optimizer(parameters, options)
+        self.optimizer = Optimizer(world.shard(self.unit, parameters), options)
         self.validation = self._packs(validation)
         every = math.ceil(self.steps / VALIDATIONS)
         self.validate_every = (options.validate_every or every) if validation else None
@@ -130,7 +137,8 @@ class Loop:
         seconds = self._ask_base()
         progress = self._resume() if resume else Progress(fingerprint=self.fingerprint)
         progress = replace(progress, seconds=progress.seconds + seconds)
-        self.log.truncate_after(progress.step if resume else -1)
+        if self.world.leads:
+            self.log.truncate_after(progress.step if resume else -1)
         loss = math.nan
         stopped = self._out_of_patience(progress)
         while progress.step < self.steps and not stopped:
@@ -140,7 +148,7 @@ class Loop:
                 stopped = self._out_of_patience(progress)
             is_best = progress.best_step == progress.step
             if is_best or stopped or self._due(progress.step, self.checkpoint_every):
-                self.checkpoints.save(progress, self.optimizer.state())
+                self._save(progress)
         handed_on = self._hand_on(progress)
         if math.isnan(loss):  # resumed at the end
             loss = next((row["loss"] for row in reversed(self.log.rows("step"))), math.nan)
@@ -151,8 +159,13 @@ class Loop:
             final_loss=loss,
             handed_on=handed_on,
             stopped_early=stopped and progress.step < self.steps,
-            peak_memory_bytes=peak_memory(self.model.device),
+            peak_memory_bytes=self._peak_memory(),
         )
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The trained weights, whole, by name; of several processes, the first one gets them."""
+        found = {name: value.detach() for name, value in self.optimizer.parameters.items()}
+        return self.world.gathered(found)
 
     def longest(self) -> list[Pack]:
         """Packs of the step that will need most memory: the longest examples together."""
@@ -169,8 +182,7 @@ class Loop:
         """
         self.model.train()
         with using(TreeLayout(pack.forest.segments, self.model.device)):
-            loss = self.objective.loss(self.family, self.model, pack)
-            loss.sum.backward()  # type: ignore[no-untyped-call]
+            self._loss(pack).sum.backward()  # type: ignore[no-untyped-call]
         parameters = self.optimizer.parameters
         passed_by = [name for name, parameter in parameters.items() if parameter.grad is None]
         self.model.zero_grad(set_to_none=True)
@@ -186,22 +198,15 @@ class Loop:
         supervised = round(sum(pack.forest.supervised_tokens for pack in packs))
         tokens = sum(pack.forest.logical_tokens for pack in packs)
         computed = sum(len(pack) for pack in packs)
-        self.model.train()
-        loss, figures = 0.0, dict[str, float]()
-        with seeded(self.options.seed, step, self.model.device):
-            for pack in packs:
-                with using(TreeLayout(pack.forest.segments, self.model.device)):
-                    found = self.objective.loss(self.family, self.model, pack)
-                    (found.sum / normaliser).backward()  # type: ignore[no-untyped-call]
-                loss += found.sum.item() / normaliser
-                _add(figures, found.figures, normaliser)
+        figures = self._backward(step, packs, normaliser)
+        loss = figures["loss"]
         if not math.isfinite(loss):
             raise self._not_finite("loss", step, chosen)
         rate = learning_rate(step, self.steps, self.peak, self.options)
         norm = self.optimizer.step(rate)
         if not math.isfinite(norm):
             raise self._not_finite("gradient", step, chosen)
-        seconds = time.perf_counter() - started
+        seconds = self.world.maximum(time.perf_counter() - started)
         progress = replace(
             progress,
             step=step + 1,
@@ -216,7 +221,6 @@ class Loop:
                 "step": step + 1,
                 "steps": self.steps,
                 "epoch": self.order.epoch(step + 1),
-                "loss": loss,
                 **figures,
                 "learning_rate": rate,
                 "gradient_norm": norm,
@@ -224,10 +228,25 @@ class Loop:
                 "tokens": tokens,
                 "computed_tokens": computed,
                 "seconds": seconds,
-                "peak_memory_bytes": peak_memory(self.model.device),
+                "peak_memory_bytes": self._peak_memory(),
             }
         )
         return progress, loss
+
+    def _backward(self, step: int, packs: Sequence[Pack], normaliser: float) -> dict[str, float]:
+        """Add up the gradients of a step's packs; their mean `loss` and figures."""
+        self.model.train()
+        means: dict[str, float] = {}
+        for place, pack in self.world.share(packs, cost=len):
+            divisor = math.inf if place is None else normaliser
+            with (
+                seeded(self.options.seed, step, place or 0, self.model.device),
+                using(TreeLayout(pack.forest.segments, self.model.device)),
+            ):
+                found = self._loss(pack)
+                (found.sum / divisor).backward()  # type: ignore[no-untyped-call]
+            _add(means, {"loss": found.sum.item(), **found.figures}, divisor)
+        return self._over_all(means)
 
     def validation_figures(self) -> dict[str, float]:
         """The `loss` of the validation examples, a mean as in training, and its figures."""
@@ -235,11 +254,13 @@ class Loop:
         normaliser = sum(self.objective.weight_sum(pack) for pack in self.validation) or 1.0
         means: dict[str, float] = {}
         with torch.no_grad():
-            for pack in self.validation:
+            for place, pack in self.world.share(self.validation, cost=len):
                 with using(TreeLayout(pack.forest.segments, self.model.device)):
-                    found = self.objective.loss(self.family, self.model, pack)
-                _add(means, {"loss": found.sum.item(), **found.figures}, normaliser)
-        return means
+                    found = self._loss(pack)
+                divisor = math.inf if place is None else normaliser
+                _add(means, {"loss": found.sum.item(), **found.figures}, divisor)
+        self.world.release(self.unit)
+        return self._over_all(means)
 
     def _validate(self, progress: Progress) -> Progress:
         started = time.perf_counter()
@@ -262,12 +283,23 @@ class Loop:
                 "best": best,
             }
         )
-        seconds = progress.seconds + time.perf_counter() - started
+        seconds = progress.seconds + self.world.maximum(time.perf_counter() - started)
         if best:
             return replace(
                 progress, best_loss=loss, best_step=progress.step, worse=0, seconds=seconds
             )
         return replace(progress, worse=progress.worse + 1, seconds=seconds)
+
+    def _loss(self, pack: Pack) -> PackLoss:
+        found: PackLoss = self.unit(lambda model: self.objective.loss(self.family, model, pack))
+        return found
+
+    def _over_all(self, means: dict[str, float]) -> dict[str, float]:
+        """This process's contributions, added to those of the others."""
+        return dict(zip(means, self.world.sum(list(means.values())), strict=True))
+
+    def _peak_memory(self) -> int:
+        return round(self.world.maximum(peak_memory(self.model.device)))
 
     def _ask_base(self) -> float:
         """Give the examples the base model's log-probabilities, if needed; the seconds it took."""
@@ -296,7 +328,7 @@ class Loop:
             return examples
         budget = self.options.token_budget
         with self.base():
-            return with_reference(examples, self.family, self.model, budget)
+            return with_reference(examples, self.family, self.unit, budget, self.world)
 
     def _due(self, step: int, every: int | None) -> bool:
         return every is not None and (step % every == 0 or step == self.steps)
@@ -310,8 +342,16 @@ class Loop:
             progress = Progress(fingerprint=self.fingerprint)
         else:
             self.optimizer.load_state(self.checkpoints.tensors(progress.step))
-        self.checkpoints.tidy(progress.best_step)
+        if self.world.leads:
+            self.checkpoints.tidy(progress.best_step)
         return progress
+
+    def _save(self, progress: Progress) -> None:
+        """Write a checkpoint, the same from any number of processes."""
+        state = self.world.gathered(self.optimizer.state())
+        if self.world.leads:
+            self.checkpoints.save(progress, state)
+        self.world.wait()
 
     def _hand_on(self, progress: Progress) -> int:
         """Leave the model with the best weights if asked to; the step they are of."""
@@ -322,6 +362,8 @@ class Loop:
         return best
 
     def _record(self, row: dict[str, object]) -> None:
+        if not self.world.leads:
+            return
         self.log.append(row)
         for tracker in self.trackers:
             tracker.record(row)

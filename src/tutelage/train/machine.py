@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import numpy as np
 import torch
 
 MAPPED_BYTES = 1 << 20
@@ -39,9 +40,13 @@ _M_MMAP_THRESHOLD = -3  # malloc.h
 
 
 @contextmanager
-def seeded(seed: int, step: int, device: torch.device) -> Iterator[None]:
-    """Make torch's random numbers a function of seed and step; the outer state comes back."""
+def seeded(seed: int, step: int, pack: int, device: torch.device) -> Iterator[None]:
+    """Make torch's random numbers a function of seed, step and the pack's place in the step.
+
+    So dropout is the same whichever process computes the pack. The outer state comes back.
+    """
     devices = [device] if device.type == "cuda" else []
+    mixed = np.random.SeedSequence((seed, step, pack)).generate_state(1, np.uint64)
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed * 1_000_003 + step)
+        torch.manual_seed(int(mixed[0]))
         yield

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel
 
 from tutelage.model.attention import TreeLayout, using
 from tutelage.model.families import Family
 from tutelage.prompt.rendered import Rendered
+from tutelage.train.distribution import ALONE, Unit, World
 from tutelage.train.example import TrainingExample
 from tutelage.train.packing import pack_groups
 from tutelage.train.predictions import forest_log_probabilities, sequence_sums
@@ -26,36 +27,48 @@ from tutelage.train.predictions import forest_log_probabilities, sequence_sums
 
 @torch.no_grad()
 def log_probability_sums(
-    family: Family, model: PreTrainedModel, sequences: Sequence[Rendered], budget: int
+    family: Family,
+    unit: Unit,
+    sequences: Sequence[Rendered],
+    budget: int,
+    world: World = ALONE,
 ) -> np.ndarray:
     """Weighted sum of the log-probabilities of each sequence's supervised tokens.
 
     Args:
         family: the model's kind.
-        model: in the state to be asked; it is left in evaluation mode.
+        unit: of the model in the state to be asked; it is left in evaluation mode.
         sequences: at least one.
         budget: tokens in one forward pass.
+        world: the processes that share the work.
 
     Returns:
         (sequences,) float64, in nats.
     """
-    model.train(False)
-    sums = np.empty(len(sequences))
-    for forest, places in pack_groups([(sequence,) for sequence in sequences], budget):
-        with using(TreeLayout(forest.segments, model.device)):
-            values = forest_log_probabilities(family, model, forest)
-        sums[places] = sequence_sums(values.double(), forest, len(places)).cpu().numpy()
-    return sums
+    unit.model.train(False)
+    sums = np.zeros(len(sequences))
+    packs = pack_groups([(sequence,) for sequence in sequences], budget)
+    for index, (forest, places) in world.share(packs, cost=lambda pack: len(pack.forest)):
+        with using(TreeLayout(forest.segments, unit.model.device)):
+            values = unit(partial(forest_log_probabilities, family, forest=forest))
+        if index is not None:
+            sums[places] = sequence_sums(values.double(), forest, len(places)).cpu().numpy()
+    world.release(unit)
+    return np.array(world.sum(sums.tolist()))
 
 
 def with_reference(
-    examples: Sequence[TrainingExample], family: Family, model: PreTrainedModel, budget: int
+    examples: Sequence[TrainingExample],
+    family: Family,
+    unit: Unit,
+    budget: int,
+    world: World = ALONE,
 ) -> list[TrainingExample]:
     """The examples with `reference` filled in by a model that is the base model now."""
     if not examples:
         return []
     sequences = [sequence for example in examples for sequence in example.all_sequences]
-    sums = log_probability_sums(family, model, sequences, budget)
+    sums = log_probability_sums(family, unit, sequences, budget, world)
     ends = np.cumsum([len(example.all_sequences) for example in examples])
     return [
         replace(example, reference=tuple(part.tolist()))
