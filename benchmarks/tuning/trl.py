@@ -7,12 +7,12 @@ default `bfd` keeps samples whole and apart, as padding-free batches do. Both ar
 FlashAttention only; with scaled_dot_product_attention transformers masks the samples by their
 positions, and the losses equal those of padded batches (benchmarks/RESULTS.md, "tuning").
 
-A step of more rows than `MICRO_BATCH` is accumulated over forward passes of so many: padded, all 64
-rows of a step at once would fill the memory with padding. Trainer divides by the supervised tokens
-of the whole step, so the loss is the same. Without padding the rows of a pass attend under one mask
-of all its tokens, whose cost grows with their square: there a pass has about as many tokens as
-TRL's default pack, which is 4 rows of Natural Instructions (8 took half as much processor time
-again) and 8 of Alpaca.
+A step of more rows than a forward pass is accumulated over several. Trainer divides by the
+supervised tokens of the whole step, so the loss is the same. As delivered a pass has 8 rows; the
+settings that a user would choose on a CPU have about as many tokens in a pass as TRL's default
+pack, which is 8 rows of Alpaca and 4 of Natural Instructions. (There 8 rows took a fifth more
+processor time than 4 where padded, and half as much again as one sequence, whose rows attend under
+one mask of the square of its length.)
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What each contender sets beyond what all share."""
 
-PACK_TOKENS = 1.25 * LONGEST
-"""Most tokens of a pass without padding, on average; see above."""
+PASS_TOKENS = 1.25 * LONGEST
+"""Most tokens of a pass, on average, where it is chosen; see above."""
 
 
 class Steps(TrainerCallback):
@@ -171,8 +171,8 @@ def config(
 def rows_a_pass(work: Workload, name: str) -> int:
     """Rows of a forward pass, on average where they are packed."""
     rows = MICRO_BATCH
-    if SETTINGS[name].get("padding_free") or SETTINGS[name].get("packing"):
-        while rows > 1 and rows * work.tokens > PACK_TOKENS * len(work.rows):
+    if name != "trl-default":
+        while rows > 1 and rows * work.tokens > PASS_TOKENS * len(work.rows):
             rows //= 2
     return rows
 

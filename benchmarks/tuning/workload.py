@@ -185,6 +185,7 @@ def recipe(settings: Settings, base: str) -> Recipe:
             epsilon=EPSILON,
             weight_decay=WEIGHT_DECAY,
             max_gradient_norm=MAX_GRADIENT_NORM,
+            order="shuffled",  # the default today, and what the others do
             seed=settings.seed,
             checkpoint_every=settings.rows,  # none on the way, as for the others
             threads=settings.threads,
