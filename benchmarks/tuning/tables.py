@@ -84,7 +84,8 @@ def above_needed(cell: Cell) -> float:
     """Peak memory beyond libraries, weights, gradients and optimizer state, in GB.
 
     What any trainer of this model by this method holds is taken off alike, so what is left is
-    what the way of training needs: activations, logits, padding, copies.
+    what the way of training needs: activations, logits, padding, copies. Weights are counted, not
+    read off the process: those that transformers maps from the file are not resident until used.
     """
     return float(cell["peak_bytes"] - cell["runtime_bytes"] - cell["weight_bytes"]) / GB
 

@@ -47,7 +47,6 @@ class Watch:
     def __init__(self, runtime_bytes: int, model: torch.nn.Module) -> None:
         self.runtime_bytes = runtime_bytes
         self.weight_bytes = weight_bytes(model)
-        self.loaded_bytes = resident_bytes()
         self.losses: list[float] = []
         self.rows: list[list[int]] = []
         self.supervised: list[int] = []
@@ -75,7 +74,6 @@ class Watch:
             "load_average": self.load_average,
             "runtime_bytes": self.runtime_bytes,
             "weight_bytes": self.weight_bytes,
-            "loaded_bytes": self.loaded_bytes,
             "peak_bytes": self.peak_bytes,
             "losses": self.losses,
             "rows": self.rows,
