@@ -38,8 +38,11 @@ format: install
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python benchmarks/metric_speed.py
+	$(BIN)/python benchmarks/prepare_speed.py
+	$(BIN)/python benchmarks/memory_plan.py --only smollm2
+	$(BIN)/python benchmarks/sharing_order.py sharing
 	$(BIN)/python benchmarks/scaling.py
-	$(BIN)/python benchmarks/tuning_speed.py --minutes 75
+	$(BIN)/python benchmarks/tuning_speed.py --minutes 70
 
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md
