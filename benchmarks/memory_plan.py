@@ -25,14 +25,14 @@ PACKS = 2
 MODELS = {"smollm2": "smollm2-135m-instruct", "gemma3": "gemma3-270m-base"}
 MODES = ("none", "selective", "full")
 CELLS = [
-    *itertools.product(["smollm2"], ["lora"], ["float32"], MODES, [512, 2048]),
-    *itertools.product(["smollm2"], ["lora"], ["bfloat16"], MODES, [1024]),
-    *itertools.product(["smollm2"], ["full"], ["float32"], MODES, [1024]),
-    ("smollm2", "full", "float32", "none", 256),
-    ("smollm2", "full", "bfloat16", "none", 512),
-    *itertools.product(["gemma3"], ["lora"], ["float32"], MODES, [1024]),
-    ("gemma3", "lora", "bfloat16", "none", 1024),
-    ("gemma3", "full", "float32", "selective", 512),
+    *itertools.product(["smollm2"], ["lora"], ["float32"], MODES, [512]),
+    *itertools.product(["smollm2"], ["lora"], ["float32"], ["none"], [2048]),
+    *itertools.product(["smollm2"], ["lora"], ["bfloat16"], ["none", "full"], [512]),
+    *itertools.product(["smollm2"], ["full"], ["float32"], MODES, [512]),
+    *itertools.product(["smollm2"], ["full"], ["bfloat16"], ["none"], [256]),
+    *itertools.product(["gemma3"], ["lora"], ["float32"], ["none", "selective"], [512]),
+    *itertools.product(["gemma3"], ["lora"], ["bfloat16"], ["none"], [512]),
+    *itertools.product(["gemma3"], ["full"], ["float32"], ["selective"], [512]),
 ]
 
 
