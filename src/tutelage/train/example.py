@@ -6,7 +6,7 @@ of them, so a pack knows whose sequences it holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel
@@ -60,7 +60,7 @@ class Pack:
         return len(self.forest)
 
 
-def check_context(model: PreTrainedModel, examples: Sequence[TrainingExample]) -> None:
+def check_context(model: PreTrainedModel, examples: Iterable[TrainingExample]) -> None:
     """Refuse sequences that are longer than what the model was made to read.
 
     Raises:

@@ -10,11 +10,13 @@ the same weights. Under torchrun every process runs this loop over its share of 
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import torch
 from transformers import PreTrainedModel
@@ -118,7 +120,7 @@ class Loop:
         self.fingerprint = fingerprint
         self.base = base
         self.world = world
-        check_context(model, [*examples, *validation])
+        check_context(model, chain(examples, validation))
         recompute_activations(model, options.recomputed)
         self.order = make_order(examples, options)
         self.steps = self.order.steps(options.epochs, options.max_steps)
@@ -169,10 +171,12 @@ class Loop:
 
     def longest(self) -> list[Pack]:
         """Packs of the step that will need most memory: the longest examples together."""
-        ordered = sorted(
-            self.examples, key=lambda example: -sum(len(s.ids) for s in example.all_sequences)
-        )
-        return self._packs(self._with_reference(ordered[: self.options.batch_size]))
+
+        def tokens(example: TrainingExample) -> int:
+            return sum(len(sequence.ids) for sequence in example.all_sequences)
+
+        taken = heapq.nlargest(self.options.batch_size, self.examples, key=tokens)
+        return self._packs(self._with_reference(taken))
 
     def try_pack(self, pack: Pack) -> list[str]:
         """Run one pack forwards and backwards, as a trial that leaves nothing behind.
