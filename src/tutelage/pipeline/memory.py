@@ -73,6 +73,11 @@ def fit_memory(bench: Workbench, make_loop: Callable[[], Loop]) -> None:
             if limit is None or plan.total <= limit:
                 _choose(bench, options)
                 bench.memory = plan
+                if limit is not None:
+                    bench.notes.append(
+                        f"{plan.total / 2**20:,.0f} MiB predicted, within train.memory_limit, "
+                        f"with {plan.settings}"
+                    )
                 return None
     except UnpredictableError as error:
         return _unpredicted(limit, f"of {type(bench.model).__name__} ({error})")
