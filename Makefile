@@ -43,6 +43,7 @@ bench: install
 	$(BIN)/python benchmarks/sharing_order.py sharing
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/tuning_speed.py --minutes 70
+	$(BIN)/python benchmarks/preference_speed.py
 
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md

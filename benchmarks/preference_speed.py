@@ -50,7 +50,7 @@ ROOMS = ("train", "model", "prompt")
 LEARNING_RATE = 1e-4
 """Twenty times what DPO is used with, so that a few steps show whether the gradients agree."""
 
-AGREE = 2e-3
+AGREE = 1e-3
 """How far a step's loss may be from ours, in nats: float32 sums of some hundred log-probabilities,
 and what a few steps make of the difference."""
 
