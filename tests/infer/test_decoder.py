@@ -225,10 +225,10 @@ def test_a_small_memory_changes_nothing_but_how_many_at_a_time(
 
 
 def test_what_a_token_takes_is_measured() -> None:
-    for kind, bytes_a_token in (("llama", 2 * 2 * 2 * 8 * 4), ("gpt2", 2 * 2 * 4 * 8 * 4)):
-        decoder = Decoder(families.get("causal"), tiny_models.make_model(kind), (), DecodeOptions())
+    family = families.get("causal")
+    for kind, taken in (("llama", 2 * 2 * 2 * 8 * 4), ("gpt2", 2 * 2 * 4 * 8 * 4)):
         with torch.inference_mode():
-            assert decoder._bytes_a_token() == bytes_a_token
+            assert cache.bytes_a_token(family, tiny_models.make_model(kind)) == taken
 
 
 def test_it_leaves_the_model_ready_to_be_trained() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from transformers import PreTrainedModel
 
 import tiny_models
+from tutelage.infer import cache
 from tutelage.infer.likelihood import log_likelihoods
 from tutelage.model.families import families
+from tutelage.model.families.causal import Causal
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3_text", "mistral", "cohere", "granite"])
@@ -28,7 +34,9 @@ def test_they_equal_the_log_softmax(kind: str) -> None:
 
 def test_they_do_not_depend_on_the_others() -> None:
     model, family = tiny_models.make_model("llama"), families.get("causal")
-    sequences = [[5, 6, 7, 8], [9, 10], [11] * 60]
+    question = list(range(20, 75))
+    answers = [[*question, *answer] for answer in ([3, 4], [5], [5, 6, 7], list(range(80, 120)))]
+    sequences = [[5, 6, 7, 8], [9, 10], [11] * 60, *answers, question, question[:40], answers[0]]
     together = log_likelihoods(family, model, sequences)
     for values, sequence in zip(together, sequences, strict=True):
         assert np.array_equal(values, log_likelihoods(family, model, [sequence])[0])
@@ -39,3 +47,31 @@ def test_a_model_in_training_is_read_as_it_is_used() -> None:
     model = tiny_models.make_model("gpt2", resid_pdrop=0.5).train()
     first, second = (log_likelihoods(family, model, [[5, 6, 7]])[0] for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_a_question_is_read_once() -> None:
+    read: list[int] = []
+
+    class Watched(Causal):
+        def hidden_states(
+            self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, **rest: Any
+        ) -> Tensor:
+            read.append(input_ids.shape[1])
+            return super().hidden_states(model, input_ids, position_ids, **rest)
+
+    question = list(range(10, 90))
+    sequences = [[*question, answer, 5, 6] for answer in range(100, 116)]
+    found = log_likelihoods(Watched(), tiny_models.make_model("llama"), sequences)
+    assert len(found) == 16 and {len(values) for values in found} == {82}
+    assert read == [1, 128]  # 80 and 16 times 3 tokens, after one to learn what a token takes
+    assert log_likelihoods(Watched(), tiny_models.make_model("llama"), []) == []
+
+
+def test_a_small_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, family = tiny_models.make_model("llama"), families.get("causal")
+    sequences = [[*range(5, 5 + at), 3, 4] for at in range(0, 100, 7)]
+    expected = log_likelihoods(family, model, sequences)
+    for blocks in (0, 3, 8):
+        monkeypatch.setattr(cache, "CPU_BYTES", blocks * 32 * 2 * 2 * 2 * 8 * 4)
+        found = log_likelihoods(family, model, sequences)
+        assert all(map(np.array_equal, found, expected))

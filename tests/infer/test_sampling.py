@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tutelage.infer import sampling
 from tutelage.infer.options import DecodeOptions
-from tutelage.infer.sampling import Sampler, nucleus
+from tutelage.infer.sampling import Sampler, best, nucleus
 
 DRAWS = 20_000
 LOGITS = torch.tensor([2.0, 0.5, -1.0, 2.0, 1.0, -3.0, 0.0])
@@ -73,6 +73,13 @@ def test_greedy_takes_the_best() -> None:
     logits = torch.randn(5, 30)
     found = Sampler(DecodeOptions()).choose(logits, [0] * 5)
     assert torch.equal(found, logits.argmax(dim=1))
+
+
+def test_of_equals_greedy_takes_the_first() -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0, 2.0], [3.0, 3.0, 3.0, 3.0]])
+    with torch.inference_mode():
+        assert best(logits).tolist() == [1, 0]
+    assert best(logits.bfloat16().float()).dtype == torch.int64
 
 
 def test_each_request_has_its_stream() -> None:

@@ -174,11 +174,10 @@ def test_rows_are_filled_to_the_last(lengths: list[int], rows: int) -> None:
         for at, n in enumerate(lengths)
     ]
     found = list(reading.packs(texts, rows))
-    sizes = [sum(len(chunk.ids) for chunk in chunks) for chunks, _ in found]
+    sizes = [sum(len(chunk.ids) for chunk in chunks) for chunks in found]
     assert sum(sizes) == sum(lengths) and set(sizes[:-1]) <= {rows} and sizes[-1] <= rows
-    read = [token for chunks, _ in found for chunk in chunks for token in chunk.ids]
+    chunks = [chunk for chunks in found for chunk in chunks]
+    read = [token for chunk in chunks for token in chunk.ids]
     assert read == [token for text in texts for token in text.ids]
-    ends = [[t for c in chunks for t in c.ids][at] for chunks, last in found for at in last]
-    assert ends == [text.ids[-1] for text in texts]
-    first = [chunk.continued for chunks, _ in found for chunk in chunks]
-    assert [it for it in first if it] == [8] * (len(lengths) // 2)
+    assert [chunk.ids[-1] for chunk in chunks if chunk.last] == [text.ids[-1] for text in texts]
+    assert [it.continued for it in chunks if it.continued] == [8] * (len(lengths) // 2)

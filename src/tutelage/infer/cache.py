@@ -12,8 +12,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
+from tutelage.model.attention import using
 from tutelage.model.attention.layout import Heads
+from tutelage.model.families import Family
 
 BLOCK = 32
 """Tokens of a block. A larger one is a little faster to attend (64 tokens: 10 %) and wastes more of
@@ -117,7 +120,21 @@ def memory_budget(device: torch.device) -> int:
     return CPU_BYTES
 
 
-class SizeLayout:
+def room_for(family: Family, model: PreTrainedModel) -> int:
+    """How many blocks a cache may have."""
+    return memory_budget(model.device) // (BLOCK * bytes_a_token(family, model))
+
+
+def bytes_a_token(family: Family, model: PreTrainedModel) -> int:
+    """What a token takes in a cache, found by reading one."""
+    nothing = torch.zeros(1, 1, dtype=torch.int64, device=model.device)
+    layout = _SizeLayout()
+    with using(layout):
+        family.hidden_states(model, nothing, nothing)
+    return layout.bytes
+
+
+class _SizeLayout:
     """Attends nothing; adds up the bytes that the row's tokens would take in a cache."""
 
     def __init__(self) -> None:

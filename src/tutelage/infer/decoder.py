@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -22,13 +23,14 @@ from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
 from tutelage.infer.backend import Answer, OnToken, Request
-from tutelage.infer.cache import BLOCK, Cache, SizeLayout, memory_budget
+from tutelage.infer.cache import BLOCK, Cache, room_for
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.prefixes import Prefixes, find_prefixes
 from tutelage.infer.reading import PROMPT_ROWS, PromptReader
 from tutelage.infer.sampling import Sampler
 from tutelage.infer.step_layout import Held, Run, StepLayout
 from tutelage.infer.waves import Ongoing, Wave, first_own_block, in_order, waves
+from tutelage.infer.weight_layout import by_columns
 from tutelage.model.attention import using
 from tutelage.model.context import context_length
 from tutelage.model.families import Family
@@ -97,10 +99,11 @@ class Decoder:
             )
             for place, (request, path) in enumerate(zip(requests, prefixes.paths, strict=True))
         ]
-        room = memory_budget(self.model.device) // (BLOCK * self._bytes_a_token())
+        room = room_for(self.family, self.model)
         ordered = in_order(sequences, len(prefixes.stretches))
-        for wave in waves(ordered, prefixes, self.options.batch_size, room):
-            self._decode(wave, prefixes, sampler, on_token)
+        with self._laid_out():
+            for wave in waves(ordered, prefixes, self.options.batch_size, room):
+                self._decode(wave, prefixes, sampler, on_token)
         return [sequence.answer() for sequence in sequences]
 
     def _decode(
@@ -185,13 +188,9 @@ class Decoder:
             hidden = self.family.hidden_states(self.model, row[:1], row[1:])
         return hidden[places]
 
-    def _bytes_a_token(self) -> int:
-        """What a token takes in the cache, found by reading one."""
-        nothing = torch.zeros(1, 1, dtype=torch.int64, device=self.model.device)
-        layout = SizeLayout()
-        with using(layout):
-            self.family.hidden_states(self.model, nothing, nothing)
-        return layout.bytes
+    def _laid_out(self) -> AbstractContextManager[None]:
+        """The weights as a step's rows like them; a chat gains nothing and would wait for it."""
+        return nullcontext() if self.rows == 1 else by_columns(self.family.backbone(self.model))
 
 
 def _newcomers(

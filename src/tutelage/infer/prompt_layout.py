@@ -28,12 +28,14 @@ class Chunk:
         start: position of the first.
         table: the blocks of the sequence.
         continued: block to begin with a copy of, where the first token is not a block's first.
+        last: whether it ends what is to be read of the sequence.
     """
 
     ids: tuple[int, ...]
     start: int
     table: Table
     continued: int | None = None
+    last: bool = True
 
     @property
     def end(self) -> int:

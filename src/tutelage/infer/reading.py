@@ -72,31 +72,44 @@ class PromptReader:
         Returns:
             The hidden state of each prompt's last token, (newcomers, width).
         """
+        texts, owners = self._texts(newcomers)
+        ends = [
+            hidden[row].clone()
+            for chunks, hidden in self._passes(texts)
+            for row in _last_rows(chunks)
+        ]
+        read = dict(zip(owners, ends, strict=True))
+        self._ends |= {at: end for at, end in read.items() if self._stretches[at].shared}
+        self._copy_ends(newcomers)
+        last = (sequence.path[-1] for sequence in newcomers.values())
+        return torch.stack([self._ends[at] if at in self._ends else read[at] for at in last])
+
+    def read_states(self, newcomers: Mapping[int, Ongoing]) -> dict[int, Tensor]:
+        """The same for all tokens: by stretch that was not read before, (tokens, width)."""
+        texts, owners = self._texts(newcomers)
+        passes = list(self._passes(texts))
+        filled = (hidden[: sum(len(c.ids) for c in chunks)] for chunks, hidden in passes)
+        states = torch.split(torch.cat(list(filled)), [len(text.ids) for text in texts])
+        return dict(zip(owners, states, strict=True))
+
+    def _texts(self, newcomers: Mapping[int, Ongoing]) -> tuple[list[Chunk], list[int]]:
+        """What there is to read, parents first, and of which stretch it is."""
         needed = (blocks_for(len(it.prompt)) - it.own for it in newcomers.values())
         self._cache.use(max(needed))
         texts: list[Chunk] = []
-        shared: dict[int, int] = {}  # texts that are shared stretches
-        alone: dict[int, int] = {}  # texts that are what a slot has for its own
+        owners: list[int] = []
         for slot, sequence in newcomers.items():
             for at in sequence.path:
                 if at in self._tables:
                     continue
-                if self._stretches[at].shared:
-                    shared[at] = len(texts)
-                    texts.append(self._text(at, self._wave.shared[at]))
+                shared = self._stretches[at].shared
+                texts.append(
+                    self._text(at, self._wave.shared[at] if shared else self._cache.own(slot, 0))
+                )
+                owners.append(at)
+                if shared:
                     self._tables[at] = texts[-1].table
-                else:
-                    alone[slot] = len(texts)
-                    texts.append(self._text(at, self._cache.own(slot, 0)))
-        ends = self._last_states(texts)
-        self._ends |= {at: ends[text] for at, text in shared.items()}
-        self._copy_ends({slot: it for slot, it in newcomers.items() if slot not in alone})
-        return torch.stack(
-            [
-                ends[alone[slot]] if slot in alone else self._ends[sequence.path[-1]]
-                for slot, sequence in newcomers.items()
-            ]
-        )
+        return texts, owners
 
     def _text(self, at: int, first: int) -> Chunk:
         """A stretch, to be put into the blocks from `first` on."""
@@ -107,51 +120,51 @@ class PromptReader:
         continued = above[whole] if rest else None
         return Chunk(stretch.ids, stretch.start, (*above[:whole], *own), continued)
 
-    def _copy_ends(self, slots: Mapping[int, Ongoing]) -> None:
+    def _copy_ends(self, newcomers: Mapping[int, Ongoing]) -> None:
         """Let sequences continue a prompt that others share to its end."""
         copies = [
             (self._tables[it.path[-1]][-1], self._cache.own(slot, 0))
-            for slot, it in slots.items()
-            if len(it.prompt) % BLOCK
+            for slot, it in newcomers.items()
+            if it.path[-1] in self._tables and len(it.prompt) % BLOCK
         ]
         if copies:
             self._cache.copy(*zip(*copies, strict=True))
 
-    def _last_states(self, texts: Sequence[Chunk]) -> list[Tensor]:
-        """Read texts; the hidden state of the last token of each."""
-        found = []
+    def _passes(self, texts: Sequence[Chunk]) -> Iterator[tuple[list[Chunk], Tensor]]:
+        """Read texts row by row; the hidden states of a row, (row, width)."""
         device = self.model.device
-        for chunks, complete in packs(texts, self.rows):
+        for chunks in packs(texts, self.rows):
             ids = [token for chunk in chunks for token in chunk.ids]
             positions = [at for chunk in chunks for at in range(chunk.start, chunk.end)]
             idle = [0] * (self.rows - len(ids) if self.padded else 0)
             row = torch.tensor([ids + idle, positions + idle], device=device)
             with using(PromptLayout(self._cache, chunks, device)):
-                hidden = self.family.hidden_states(self.model, row[:1], row[1:])
-            found += [hidden[last].clone() for last in complete]
-        return found
+                yield chunks, self.family.hidden_states(self.model, row[:1], row[1:])
 
 
-def packs(texts: Sequence[Chunk], rows: int) -> Iterator[tuple[list[Chunk], list[int]]]:
-    """Cut texts into rows of at most so many tokens, filled to the last.
-
-    Yields:
-        Chunks, and the places in the row of the last tokens of texts.
-    """
+def packs(texts: Sequence[Chunk], rows: int) -> Iterator[list[Chunk]]:
+    """Cut texts into rows of at most so many tokens, filled to the last."""
     chunks: list[Chunk] = []
-    complete: list[int] = []
     room = rows
     for text in texts:
         at = 0
         while at < len(text.ids):
             ids = text.ids[at : at + room]
             continued = None if at else text.continued
-            chunks.append(Chunk(ids, text.start + at, text.table, continued))
+            last = text.last and at + len(ids) == len(text.ids)
+            chunks.append(Chunk(ids, text.start + at, text.table, continued, last))
             at, room = at + len(ids), room - len(ids)
-            if at == len(text.ids):
-                complete.append(rows - room - 1)
             if not room:
-                yield chunks, complete
-                chunks, complete, room = [], [], rows
+                yield chunks
+                chunks, room = [], rows
     if chunks:
-        yield chunks, complete
+        yield chunks
+
+
+def _last_rows(chunks: Sequence[Chunk]) -> Iterator[int]:
+    """Places in the row of the tokens that end a text."""
+    row = -1
+    for chunk in chunks:
+        row += len(chunk.ids)
+        if chunk.last:
+            yield row
