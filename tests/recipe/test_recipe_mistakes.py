@@ -79,7 +79,7 @@ TABLE = {
     "evaluate: {metrics: [rougeL, 3]}":
         '2:30 evaluate.metrics.1 | expected text, found 3 | write it in quotes: "3"',
     "train: [1, 2]":
-        "2:8 train | expected settings (epochs, max_steps, batch_size, …), found a list of 2",
+        "2:8 train | expected settings (objective, epochs, max_steps, …), found a list of 2",
     "train: {betas: [0.9]}":
         "2:16 train.betas | expected a list of 2 numbers, found a list of 1",
     "train: {betas: [0.9, 0.9, 0.9]}":

@@ -44,12 +44,6 @@ class TrainOptions(Options):
     """What is minimised: the loss of the desired responses; or, with the undesired ones the data
     has (rejected, thumbed down), `dpo` or `unlikelihood`."""
 
-    dpo: DpoOptions = DpoOptions()
-    """Settings of `objective: dpo`."""
-
-    unlikelihood: UnlikelihoodOptions = UnlikelihoodOptions()
-    """Settings of `objective: unlikelihood`."""
-
     epochs: float = Field(default=2.0, gt=0)
     """Passes over the training examples; a fraction is allowed. LIMA (Zhou et al. 2023) and most
     instruction-tuning recipes use 2 to 3 with LoRA."""
@@ -128,6 +122,12 @@ class TrainOptions(Options):
 
     threads: int | None = Field(default=None, ge=1)
     """CPU threads; null takes one a core."""
+
+    dpo: DpoOptions = DpoOptions()
+    """Settings of `objective: dpo`."""
+
+    unlikelihood: UnlikelihoodOptions = UnlikelihoodOptions()
+    """Settings of `objective: unlikelihood`."""
 
     trackers: list[Literal["tensorboard", "wandb", "mlflow"]] = []
     """Where to send the log besides `log.jsonl`; each needs the extra of its name."""
