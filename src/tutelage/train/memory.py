@@ -123,8 +123,10 @@ def trace(
     Raises:
         UnpredictableError: see there.
     """
-    tensors = [*model.parameters(), *model.buffers()]
-    live = LiveBytes(model.parameters(), tensors)
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    # What stands for a weight in the pass takes no memory of its own.
+    weights = [fake.from_tensor(t) for t in (*model.parameters(), *model.buffers())]
+    live = LiveBytes(model.parameters(), weights)
     live.accumulating = accumulating
     backbone = decoder(model)
 
@@ -145,7 +147,7 @@ def trace(
         backbone.register_forward_hook(to_the_loss),
     ]
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True), live:
+        with fake, live:
             trial()
     except Exception as error:  # an operation without a fake version can fail anyhow
         raise UnpredictableError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
