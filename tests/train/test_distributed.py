@@ -146,11 +146,9 @@ def test_the_command_under_torchrun(project: Path, command: Commands) -> None:
     """What two processes leave is what one leaves, and one can go on from there."""
     chosen = ("epochs=2", "micro_batch_tokens=64", f"epsilon={shared_runs.EPSILON}")
     settings = [f"--set=train.{setting}" for setting in chosen]
-    done = torchrun(
-        "-m", "tutelage", "train", "recipe.yaml", "--out", "two", *settings, cwd=project
-    )
+    done = torchrun("-m", "tutelage", "run", "recipe.yaml", "--out", "two", *settings, cwd=project)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("tuned model in") == done.stderr.count("reading the data") == 1
+    assert done.stdout.count("report: ") == done.stderr.count("reading the data") == 1
     alone = command("train", "recipe.yaml", "--out", "one", *settings, cwd=project)
     assert alone.code == 0, alone.err
     one, two = (

@@ -7,17 +7,20 @@ device, since decoding from a model in parts would wait for a gather at every to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tutelage import ranks
 from tutelage.pipeline.check import Check, check_prepared
 from tutelage.pipeline.evaluate import evaluate_prepared
+from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import prepare, read
-from tutelage.pipeline.train import check_folder, new_folder, train_prepared
+from tutelage.pipeline.train import check_folder, make_loop, new_folder, train_prepared
 from tutelage.pipeline.workbench import from_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.report import build as build_report
+from tutelage.rundir import RunFolder
 
 
 def run(
@@ -52,6 +55,8 @@ def run(
         checked = check_prepared(bench, prepared, Path(out))
         if on_checked is not None:
             on_checked(checked)
+    else:  # what the check chooses for the first process, the others are to choose as well
+        fit_memory(bench, partial(make_loop, bench, prepared, RunFolder(Path(out))))
     folder = train_prepared(bench, prepared, new_folder(out, overwrite))
     if not ranks.leads():
         return None
