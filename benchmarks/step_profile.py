@@ -23,6 +23,7 @@ from rich.console import Console
 from tutelage.data.options import DataOptions, SourceOptions
 from tutelage.infer.backend import Request
 from tutelage.infer.options import DecodeOptions
+from tutelage.model.fused import unfuse
 from tutelage.model.options import EMBEDDED, ModelOptions
 from tutelage.pipeline.prepare import Item, prepare, read
 from tutelage.pipeline.train import make_loop
@@ -111,6 +112,7 @@ def decoding(bench: Workbench, items: Sequence[Item]) -> str:
     answers = decoder.run(requests)
     ours = sum(len(answer.ids) for answer in answers) / (time.perf_counter() - started)
     model = bench.model
+    unfuse(model)
     model.set_attn_implementation("sdpa")
     generated, started = 0, time.perf_counter()
     for request in requests[:GENERATED]:

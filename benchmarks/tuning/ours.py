@@ -17,6 +17,7 @@ from tuning.matmul_peak import Arithmetic
 from tuning.watch import Watch, held_out_loss, resident_bytes
 from tuning.workload import IGNORED, Row, Workload, recipe
 from tutelage.data.example import Source
+from tutelage.model.fused import unfuse
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.prompt.renderer import Rendered
 from tutelage.rundir import TrainLog
@@ -120,6 +121,7 @@ def tune(work: Workload, folder: Path) -> dict[str, Any]:
     report = watch.report()
     computed = packs.close(work.supervised)
     arithmetic.time(computed)
+    unfuse(bench.model)
     bench.model.set_attn_implementation("sdpa")
     return {
         **report,

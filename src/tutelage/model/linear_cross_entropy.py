@@ -7,6 +7,7 @@ formed while its logits are there, so that none are kept for the backward pass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,9 +64,10 @@ def log_probabilities(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
 
 
 def _chunks(hidden: Tensor, head: Head) -> Iterator[tuple[slice, Tensor]]:
-    """Logits, at least float32, a few rows at a time."""
-    size = max(1, CHUNK_LOGITS // head.weight.shape[0])
-    for start in range(0, len(hidden), size):
+    """Logits, at least float32, a few rows at a time; all chunks of nearly the same size."""
+    most = max(1, CHUNK_LOGITS // head.weight.shape[0])
+    size = math.ceil(len(hidden) / max(1, math.ceil(len(hidden) / most)))  # a rest would be slow
+    for start in range(0, len(hidden), max(1, size)):
         rows = slice(start, min(start + size, len(hidden)))
         yield rows, at_least_float32(head.logits(hidden[rows]))
 

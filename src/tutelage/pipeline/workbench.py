@@ -24,6 +24,7 @@ from tutelage.infer.decoder import ROWS, Decoder
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.families import Family, families
 from tutelage.model.folders import fingerprint
+from tutelage.model.fused import fuse
 from tutelage.model.loading import LoadedModel, load
 from tutelage.model.methods import Method, methods
 from tutelage.pipeline.stages import stage
@@ -76,6 +77,7 @@ class Workbench:
                 yield
             return
         tuned, self.loaded = self.loaded, load(self.recipe.model)
+        fuse(self.family, self.loaded.model)
         try:
             yield
         finally:
@@ -88,6 +90,7 @@ class Workbench:
             weights: whole, by name, of a model that was spread over several processes.
         """
         self.loaded = load(self.recipe.model, in_host_memory=True)
+        fuse(self.family, self.model)
         self.method.prepare(self.model, self.recipe.model, self.recipe.train.seed)
         parameters = self.method.trainable_parameters(self.model)
         with torch.no_grad():
@@ -159,6 +162,7 @@ def from_recipe(recipe: Recipe, *, in_host_memory: bool = False) -> Workbench:
     renderer = Renderer(loaded.tokenizer, recipe.prompt, negatives)
     family, method = families.get(loaded.family), methods.get(recipe.model.method)
     probe_model(family, loaded.model)
+    fuse(family, loaded.model)
     notes = [*loaded.notes, *method.prepare(loaded.model, recipe.model, recipe.train.seed)]
     stops = renderer.stop_ids | configured_stops(loaded.model)
     return Workbench(recipe, loaded, family, method, renderer, stops, notes, precision_is_open)

@@ -43,7 +43,11 @@ class TreeLayout:
             self._segment(heads, query, _joined(keys, path), _joined(values, path))
             for query, path in zip(queries, self._paths, strict=True)
         ]
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=2)
+        if len(outputs) == 1:
+            return outputs[0]
+        # Token by token in memory, as the output product reads it: joined head by head, all would
+        # be copied once more.
+        return torch.cat([output.transpose(1, 2) for output in outputs], dim=1).transpose(1, 2)
 
     def _segment(
         self, heads: Heads, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
@@ -54,15 +58,21 @@ class TreeLayout:
             query,
             key,
             value,
-            attn_mask=None if alone else self._mask(queries, length, heads.window),
+            attn_mask=None if alone else self._mask(queries, length, heads.window, query.dtype),
             is_causal=alone,
             scale=heads.scale,
             dropout_p=heads.dropout,
             enable_gqa=query.shape[1] != key.shape[1],
         )
 
-    def _mask(self, queries: int, keys: int, window: int | None) -> torch.Tensor:
-        """(queries, keys) bool: the queries are the last of the keys, each sees those before it."""
+    def _mask(
+        self, queries: int, keys: int, window: int | None, dtype: torch.dtype
+    ) -> torch.Tensor:
+        """(queries, keys): the queries are the last of the keys, each sees those before it.
+
+        It is what is added to the scores, 0 or minus infinity: a mask of truth values would be
+        turned into this anew by every call.
+        """
         if window is not None and keys <= window:
             window = None
         shape = (queries, keys, window)
@@ -71,7 +81,8 @@ class TreeLayout:
             visible = visible.tril(keys - queries)
             if window is not None:
                 visible = visible.triu(keys - queries - window + 1)
-            self._masks[shape] = visible
+            hidden = torch.zeros(queries, keys, dtype=dtype, device=self.device)
+            self._masks[shape] = hidden.masked_fill_(~visible, -torch.inf)
         return self._masks[shape]
 
 
