@@ -86,6 +86,25 @@ def test_merging_loses_nothing(given_sequences: list[Rendered], min_shared: int)
 
 
 @given(sequences(), st.sampled_from([1, 2, MIN_SHARED]))
+def test_every_sequence_keeps_its_own_targets(
+    given_sequences: list[Rendered], min_shared: int
+) -> None:
+    forest = merge(given_sequences, min_shared)
+    seen = contexts(forest)
+    owners, targets, weights = forest.occurrences
+    for number, sequence in enumerate(given_sequences):
+        own: Counter[tuple[Tokens, int]] = Counter()
+        for target, weight in zip(
+            targets[owners == number].tolist(), weights[owners == number].tolist(), strict=True
+        ):
+            own[seen[forest.predictors[target]], int(forest.targets[target])] += weight
+        assert own == wanted([sequence])
+    np.testing.assert_allclose(
+        np.bincount(targets, weights, minlength=len(forest.targets)), forest.weights
+    )
+
+
+@given(sequences(), st.sampled_from([1, 2, MIN_SHARED]))
 def test_segments_tile_the_row_parents_first_and_positions_are_depths(
     given_sequences: list[Rendered], min_shared: int
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tutelage.prompt.renderer import Rendered
 from tutelage.prompt.tree import Forest
-from tutelage.train.packing import micro_batches
+from tutelage.train.packing import micro_batches, pack_groups
 
 
 def leaves(pack: Forest) -> list[tuple[int, ...]]:
@@ -54,6 +54,31 @@ def test_every_sequence_is_in_exactly_one_pack(lengths: list[int], budget: int) 
     assert found == Counter(tuple(sequence.ids.tolist()) for sequence in sequences)
     fewest = -(-sum(lengths) // budget)
     assert len(packs) <= 2 * fewest + sum(length > budget for length in lengths)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    sequences=families_of_sequences(vocabulary=4, longest=20, most=12),
+    cuts=st.lists(st.booleans(), min_size=12, max_size=12),
+    budget=st.integers(1, 80),
+    min_shared=st.sampled_from([1, 2, 8]),
+)
+def test_groups_are_never_parted(
+    sequences: list[Rendered], cuts: list[bool], budget: int, min_shared: int
+) -> None:
+    groups: list[list[Rendered]] = []
+    for sequence, cut in zip(sequences, cuts, strict=False):
+        if cut or not groups:
+            groups.append([])
+        groups[-1].append(sequence)
+    packs = pack_groups(groups, budget, min_shared)
+    assert sorted(at for pack in packs for at in pack.groups) == list(range(len(groups)))
+    for pack in packs:
+        assert len(pack.forest) <= budget or len(pack.groups) == 1
+        numbered = [sequence for at in pack.groups for sequence in groups[at]]
+        owners, _, weights = pack.forest.occurrences
+        found = np.bincount(owners, weights, minlength=len(numbered))
+        assert found.tolist() == [float(sequence.weights.sum()) for sequence in numbered]
 
 
 def test_a_branch_too_short_to_merge_is_counted() -> None:
