@@ -8,7 +8,7 @@ from tutelage.options import Options
 
 
 class DecodeOptions(Options):
-    """Decoding settings. The answer to a prompt does not depend on `batch_size`."""
+    """Decoding settings. An answer depends neither on `batch_size` nor on the other prompts."""
 
     max_new_tokens: int = Field(default=256, ge=1)
     """Longest answer, in tokens."""
@@ -22,5 +22,5 @@ class DecodeOptions(Options):
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the samples; each prompt has a stream of its own."""
 
-    batch_size: int = Field(default=32, ge=1)
-    """Sequences decoded at the same time: speed and memory only."""
+    batch_size: int = Field(default=64, ge=1)
+    """Sequences decoded at the same time: speed and memory only. A step has 64 rows in any case."""
