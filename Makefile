@@ -46,7 +46,6 @@ bench: install
 	$(BIN)/python benchmarks/decoding_speed.py --rounds 1
 	$(BIN)/python benchmarks/preference_speed.py
 	$(BIN)/python benchmarks/tuning_speed.py --minutes 75
-	$(BIN)/python benchmarks/preference_speed.py
 
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md
