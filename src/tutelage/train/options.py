@@ -121,7 +121,7 @@ class TrainOptions(Options):
     memory; needs the extra `quantized`."""
 
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads; null takes one a core."""
+    """CPU threads of each process; null divides the cores among the processes on the machine."""
 
     dpo: DpoOptions = DpoOptions()
     """Settings of `objective: dpo`."""
