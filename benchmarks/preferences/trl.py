@@ -59,7 +59,7 @@ class WatchedTrainer(DPOTrainer):
     """DPOTrainer on tokenized pairs that tells what each forward pass trained on."""
 
     def __init__(self, *, index: Mapping[tuple[int, ...], int], **rest: Any) -> None:
-        self.reference_seconds = 0.0
+        self.reference_seconds = self.reference_cpu_seconds = 0.0
         self.steps = Steps()
         self.index = index
         super().__init__(callbacks=[self.steps], **rest)
@@ -70,8 +70,9 @@ class WatchedTrainer(DPOTrainer):
 
     def _precompute_ref_logps(self, *arguments: Any, **named: Any) -> Any:
         """TRL's own, timed: it runs before the loop begins."""
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         found = super()._precompute_ref_logps(*arguments, **named)
+        self.reference_cpu_seconds += time.process_time() - cpu
         self.reference_seconds += time.perf_counter() - started
         return found
 
@@ -120,6 +121,7 @@ def tune(work: Pairs, folder: Path, name: str) -> dict[str, Any]:
     return {
         **report,
         "seconds": report["seconds"] + trainer.reference_seconds,
+        "cpu_seconds": report["cpu_seconds"] + trainer.reference_cpu_seconds,
         "reference_seconds": trainer.reference_seconds,
     }
 

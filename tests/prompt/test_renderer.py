@@ -107,7 +107,7 @@ def test_a_space_that_the_template_puts_before_the_words_is_trained_and_not_hear
 
 def test_a_conversation_without_an_answer_is_dropped() -> None:
     rendering = render(renderer(), [ASK])
-    assert (rendering.fate, rendering.reason) == (Fate.DROPPED, Reason.NOTHING_SUPERVISED)
+    assert (rendering.fate, rendering.reason) == (Fate.DROPPED, Reason.NO_RESPONSE)
     assert render(renderer(), []).reason is Reason.TEMPLATE_REFUSED
     with pytest.raises(TemplateRefused):
         renderer(system="Be brief").prompt_ids([])

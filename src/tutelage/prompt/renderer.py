@@ -256,7 +256,9 @@ class Renderer:
             desired, negatives = sequences[:first], sequences[first:]
             return contrasted(example, desired, negatives, self.negatives, self.options)
         if not any(sequence.supervised_tokens for sequence in sequences):
-            return Rendering((), Fate.DROPPED, Reason.NOTHING_SUPERVISED)
+            unanswered = example.response is None
+            reason = Reason.NO_RESPONSE if unanswered else Reason.NOTHING_SUPERVISED
+            return Rendering((), Fate.DROPPED, reason)
         return held_to_limit(example, sequences, self.options)
 
     def _join(self, pieces: list[Piece], encoded: Iterator[list[int]]) -> Rendered:
