@@ -43,8 +43,8 @@ LADDER: tuple[tuple[Recomputed, int], ...] = (
     ("full", 512),
     ("full", 256),
 )
-"""What is computed again and tokens in a pass, in the order in which they cost time; measured in
-benchmarks/RESULTS.md, "memory"."""
+"""What is computed again and tokens in a pass, in the order in which they cost time: shorter
+passes and cheap recomputation before a third more work."""
 WHERE = "train.memory_limit"
 ROUNDED = 10
 """The smallest limit that works is told in steps of this many MiB."""
