@@ -8,9 +8,9 @@ TUTELAGE_DATA): `alpaca`, instructions that share the template's system prompt; 
 8 tasks of natural_instructions, whose prompts share a definition and two examples by task.
 
 All contenders run in this process on one model object, taking turns, after a turn of warm-up; ours
-is set to its own attention, the peers to transformers' `sdpa`. `one by one` answers a few prompts
-only: it takes its time. `by 8` and `by 32` are `generate` on left-padded batches of prompts of
-similar length; `continuous batching` is its `generate_batch`. A token counts up to the stop token;
+has its own modules and attention, the peers transformers' and `sdpa`. `one by one` answers a few
+prompts only: it takes its time. `by 8` and `by 32` are `generate` on left-padded batches of prompts
+of similar length; `continuous batching` is its `generate_batch`. A token counts up to the stop token;
 texts are compared with those of `one by one`, over the prompts that it has answered. Processor
 seconds are given beside the time, as others may use the machine.
 """
@@ -37,6 +37,7 @@ from tutelage.infer.backend import Request
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.prefixes import find_prefixes
 from tutelage.model.attention import NAME
+from tutelage.model.fused import fuse, unfuse
 from tutelage.model.options import EMBEDDED, ModelOptions
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.recipe import Recipe
@@ -155,18 +156,21 @@ def prompts(bench: Workbench, work: str, count: int) -> list[Request]:
 
 
 @contextlib.contextmanager
-def attention(bench: Workbench, name: str) -> Iterator[None]:
-    """Our attention is the model's own; the peers get transformers'."""
-    bench.model.set_attn_implementation(NAME if name == "ours" else "sdpa")
+def plain(bench: Workbench) -> Iterator[None]:
+    """The model as transformers has it: its own modules and attention."""
+    unfuse(bench.model)
+    bench.model.set_attn_implementation("sdpa")
     try:
         yield
     finally:
         bench.model.set_attn_implementation(NAME)
+        fuse(bench.family, bench.model)
 
 
 def turn(cell: Cell, bench: Workbench, requests: Sequence[Request]) -> None:
     """Answer all requests once, by the clock."""
-    with attention(bench, cell.name), torch.inference_mode():
+    as_theirs = contextlib.nullcontext() if cell.name == "ours" else plain(bench)
+    with as_theirs, torch.inference_mode():
         started, processor = time.perf_counter(), time.process_time()
         cell.answers = CONTENDERS[cell.name](bench, requests)
         cell.seconds.append(time.perf_counter() - started)
@@ -193,7 +197,7 @@ def measure(
 def table(cells: Sequence[Cell]) -> str:
     """Rates and equal texts as Markdown; a rate is compared with the best of the peers."""
     peers = [cell.rate for cell in cells if cell.name != "ours"]
-    best = max(peers, default=float("nan"))
+    best = max(peers, default=0.0) or float("nan")
     reference = next((cell for cell in cells if "one by one" in cell.name), cells[0]).answers
     lines = [
         "| contender | tokens/s | range | × best peer | tokens/s of processor | equal texts |",
