@@ -10,7 +10,7 @@ TUTELAGE_DATA): `alpaca`, instructions that share the template's system prompt; 
 All contenders run in this process on one model object, taking turns, after a turn of warm-up; ours
 has its own modules and attention, the peers transformers' and `sdpa`. `one by one` answers a few
 prompts only: it takes its time. `by 8` and `by 32` are `generate` on left-padded batches of prompts
-of similar length; `continuous batching` is its `generate_batch`. A token counts up to the stop token;
+of similar length; `continuous batching` is its `generate_batch`. A token counts up to the stop one;
 texts are compared with those of `one by one`, over the prompts that it has answered. Processor
 seconds are given beside the time, as others may use the machine.
 """
