@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
+from tutelage.model.attention.flex import FlexTreeLayout
+from tutelage.model.attention.kernels import forest_layout
 from tutelage.model.attention.layout import Heads, attention
 from tutelage.model.attention.tree import paths
 from tutelage.prompt.tree import Segment
@@ -78,6 +82,29 @@ def test_equals_dense_attention(
         results.append((output, given_.query.grad, given_.key.grad, given_.value.grad))
     for ours, expected in zip(*results, strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    segments=forests(),
+    shape=st.sampled_from([(2, 2), (4, 2)]),
+    window=st.sampled_from([None, 1, 3]),
+)
+def test_flex_attention_equals_dense_attention(
+    segments: list[Segment], shape: tuple[int, int], window: int | None
+) -> None:
+    made = heads(segments[-1].end, *shape, window)
+    given_ = replace(
+        made, query=made.query.detach(), key=made.key.detach(), value=made.value.detach()
+    )
+    output = FlexTreeLayout(segments).attend(given_)
+    expected = dense(given_, visible(segments, window))
+    torch.testing.assert_close(output, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_flex_attention_is_refused_where_it_cannot_train() -> None:
+    with pytest.raises(UserError, match="CUDA only"):
+        forest_layout("flex", [Segment(0, 3, -1)], torch.device("cpu"))
 
 
 def test_paths_lead_from_the_root() -> None:

@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tutelage.errors import UserError, missing_extra
+from tutelage.model.fused import unfuse
 from tutelage.model.methods import methods
 from tutelage.model.new_folder import new_folder
 from tutelage.model.quiet import quiet_transformers
@@ -72,7 +73,8 @@ def export(
     """Write a tuned model into a new folder and prove it there.
 
     Args:
-        model: the tuned model in float32. `merged` uses it up: it is merged in place.
+        model: the tuned model in float32; its own modules are put back in place of fused ones.
+            `merged` uses it up: it is merged in place.
         tokenizer: its tokenizer; left as it is.
         folder: what to make; must not exist yet, or be empty.
         method: the name of the method it was tuned by.
@@ -87,6 +89,7 @@ def export(
             or the reloaded model is not the same; then nothing is left behind.
     """
     _check_possible(model, folder, method, form)
+    unfuse(model)  # so that what is written is held against the architecture's definition
     expected = [_behave(model, prompt, stop_token_ids) for prompt in prompts]
     with new_folder(folder) as made, quiet_transformers():
         if form == "merged":

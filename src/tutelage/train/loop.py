@@ -22,7 +22,8 @@ import torch
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
-from tutelage.model.attention import TreeLayout, using
+from tutelage.model.attention import using
+from tutelage.model.attention.kernels import forest_layout
 from tutelage.model.families import Family
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints, Progress
@@ -185,12 +186,17 @@ class Loop:
             Names of trainable parameters that got no gradient: the model passes them by.
         """
         self.model.train()
-        with using(TreeLayout(pack.forest.segments, self.model.device)):
+        with self._attending(pack):
             self._loss(pack).sum.backward()  # type: ignore[no-untyped-call]
         parameters = self.optimizer.parameters
         passed_by = [name for name, parameter in parameters.items() if parameter.grad is None]
         self.model.zero_grad(set_to_none=True)
         return passed_by
+
+    def _attending(self, pack: Pack) -> AbstractContextManager[None]:
+        """Attention set to the pack's trees."""
+        kernel, device = self.options.attention, self.model.device
+        return using(forest_layout(kernel, pack.forest.segments, device))
 
     def _step(self, progress: Progress) -> tuple[Progress, float]:
         started = time.perf_counter()
@@ -245,7 +251,7 @@ class Loop:
             divisor = math.inf if place is None else normaliser
             with (
                 seeded(self.options.seed, step, place or 0, self.model.device),
-                using(TreeLayout(pack.forest.segments, self.model.device)),
+                self._attending(pack),
             ):
                 found = self._loss(pack)
                 (found.sum / divisor).backward()  # type: ignore[no-untyped-call]
@@ -259,7 +265,7 @@ class Loop:
         means: dict[str, float] = {}
         with torch.no_grad():
             for place, pack in self.world.share(self.validation, cost=len):
-                with using(TreeLayout(pack.forest.segments, self.model.device)):
+                with self._attending(pack):
                     found = self._loss(pack)
                 divisor = math.inf if place is None else normaliser
                 _add(means, {"loss": found.sum.item(), **found.figures}, divisor)

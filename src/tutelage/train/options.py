@@ -58,6 +58,11 @@ class TrainOptions(Options):
     """Most tokens in one forward pass; a longer example travels alone. Null takes 2048, or what
     `memory_limit` leaves room for."""
 
+    attention: Literal["segments", "flex"] = "segments"
+    """How attention walks a pack of token trees: a call of scaled_dot_product_attention for each
+    segment, or one call of FlexAttention for the whole pack (CUDA only, no attention dropout; its
+    gradients have not been run on a GPU by us yet)."""
+
     memory_limit: str | None = None
     """Most memory that training may take, such as `8GiB`: of the process on a CPU, of the device
     on CUDA. What is null of `micro_batch_tokens` and `activation_checkpointing`, and `precision:
