@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from commands import Commands
 from tiny_project import Tuned, rows
 from tutelage.infer.options import DecodeOptions
+from tutelage.model.fused import unfuse
 from tutelage.pipeline import check as check_job
 from tutelage.pipeline import run as run_job
 from tutelage.pipeline.chat import open_chat
@@ -348,6 +349,7 @@ def test_chat_streams_and_remembers(tuned: Tuned) -> None:
     asked = [{"role": m.role, "content": m.content} for m in talk.messages[:3]]
     ids = tokenizer.apply_chat_template(asked, add_generation_prompt=True)["input_ids"]
     model = talk.bench.model
+    unfuse(model)
     model.set_attn_implementation("eager")
     whole = model.generate(torch.tensor([ids]), max_new_tokens=12, do_sample=False)
     answer = [id_ for id_ in whole[0, len(ids) :].tolist() if id_ not in talk.bench.stop_ids]
