@@ -148,7 +148,7 @@ def test_the_command_under_torchrun(project: Path, command: Commands) -> None:
     settings = [f"--set=train.{setting}" for setting in chosen]
     done = torchrun("-m", "tutelage", "run", "recipe.yaml", "--out", "two", *settings, cwd=project)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("report: ") == done.stderr.count("reading the data") == 1
+    assert done.stdout.count("report: ") == done.stderr.count("… loading") == 1
     alone = command("train", "recipe.yaml", "--out", "one", *settings, cwd=project)
     assert alone.code == 0, alone.err
     one, two = (

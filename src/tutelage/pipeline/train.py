@@ -7,7 +7,7 @@ does not wait for ever; from then on the first of them writes all that the run l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,8 @@ from tutelage.train.energy import EnergyMeter
 from tutelage.train.loop import Loop, Tuned
 from tutelage.train.objectives import objectives
 from tutelage.train.trackers import Tracker, trackers
+
+PREDICTED = ("predicted_memory_bytes", "predicted_memory_parts")
 
 
 def train(
@@ -134,7 +136,7 @@ def train_prepared(
         "schema": 1,
         "name": recipe.name,
         "model": _model(bench),
-        "training": _training(bench, tuned, loop.peak),
+        "training": _training(bench, tuned, loop.peak) | _predicted(bench, metrics),
         "data": _data(prepared),
         "cost": {
             "train_seconds": tuned.progress.seconds,
@@ -205,6 +207,15 @@ def run_fingerprint(bench: Workbench, prepared: Prepared) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def _predicted(bench: Workbench, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The memory predicted when the run was made; a resumed run predicts nothing anew."""
+    if bench.memory is None:
+        before = metrics.get("training", {})
+        return {name: before.get(name) for name in PREDICTED}
+    found = (bench.memory.total, bench.memory.prediction.parts())
+    return dict(zip(PREDICTED, found, strict=True))
+
+
 def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
     progress = tuned.progress
     trainable = bench.method.trainable_parameters(bench.model).values()
@@ -222,8 +233,6 @@ def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
         "seconds": progress.seconds,
         "tokens_per_second": progress.tokens / progress.seconds if progress.seconds else None,
         "peak_memory_bytes": tuned.peak_memory_bytes,
-        "predicted_memory_bytes": bench.memory and bench.memory.total,
-        "predicted_memory_parts": bench.memory and bench.memory.prediction.parts(),
         "final_loss": tuned.final_loss,
         "best_validation_loss": progress.best_loss,
         "best_step": progress.best_step,

@@ -149,7 +149,8 @@ def from_recipe(recipe: Recipe, *, in_host_memory: bool = False) -> Workbench:
         UserError: the model cannot be loaded or its architecture is not understood.
     """
     set_threads(recipe.train.threads)
-    give_back_memory()
+    if recipe.train.memory_limit is not None:
+        give_back_memory()
     take_device(recipe.model.device)
     stage(f"loading {recipe.model.base}")
     loaded = load(recipe.model, in_host_memory=in_host_memory)
