@@ -93,6 +93,8 @@ def start(name: str, folder: Path, threads: int) -> None:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+    if name == OURS:  # set by `import tutelage`, too late here: torch has been loaded by then
+        environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     log = folder / f"{name}.log"
     command = [sys.executable, __file__, "--cell", name, "--folder", str(folder)]
     with log.open("w", encoding="utf-8") as file:

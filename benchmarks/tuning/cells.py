@@ -129,6 +129,8 @@ class WorkFolder:
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
+        if name == OURS:  # set by `import tutelage`, too late here: torch has been loaded by then
+            environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")
         python = os.environ[LLAMA_FACTORY] if name == "llama-factory" else sys.executable
         log = self.path / f"{name}.log"
         (self.path / "report.json").unlink(missing_ok=True)
