@@ -5,7 +5,8 @@ that is alive is counted (see `live_bytes`): no table of architectures, no formu
 the code. What stands there besides is known exactly (parameters, gradients, the optimizer's
 state) or read from the process. Measured against real runs in benchmarks/RESULTS.md, "memory".
 
-It relies on freed tensors going back to the operating system; see `machine.give_back_memory`.
+It is right within 10 % where freed tensors go back to the operating system, as under
+`train.memory_limit`; see `machine.give_back_memory`.
 """
 
 from __future__ import annotations
