@@ -68,7 +68,7 @@ def main() -> None:
             os.environ["TUTELAGE_CACHE"] = cache
             cold = timed("cold", whole)
             warm = timed("warm", whole)
-        assert cold.fingerprint() == warm.fingerprint()
+        assert cold.fingerprint == warm.fingerprint
     print(f"{len(cold.train):,} examples to train on, {len(cold.train.ids):,} tokens")
     if given.stages:
         stages(recipe, Renderer(tokenizer, PromptOptions()))

@@ -103,8 +103,11 @@ def test_flex_attention_equals_dense_attention(
 
 
 def test_flex_attention_is_refused_where_it_cannot_train() -> None:
+    segments = [Segment(0, 3, -1)]
     with pytest.raises(UserError, match="CUDA only"):
-        forest_layout("flex", [Segment(0, 3, -1)], torch.device("cpu"))
+        forest_layout("flex", segments, torch.device("cpu"))
+    with pytest.raises(UserError, match="attention weights"):
+        FlexTreeLayout(segments).attend(replace(heads(3, 2, 2, None), dropout=0.1))
 
 
 def test_paths_lead_from_the_root() -> None:

@@ -108,6 +108,29 @@ def test_what_only_looks_alike_stays() -> None:
     assert isinstance(model.model.layers[1].mlp, Fused)
 
 
+def test_what_does_not_tell_its_epsilon_or_dropout_stays() -> None:
+    """Neither shows in the proof: a few tokens are too large, and nothing is dropped in them."""
+
+    class OtherRMSNorm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(SIZES["hidden_size"], dtype=torch.float64))
+            self.tiny = 1e-9
+
+        def forward(self, x: Tensor) -> Tensor:
+            return plain_rms_norm(x, self.weight, self.tiny)
+
+    model = model_of("llama")
+    first, second = model.model.layers
+    first.input_layernorm = norm = OtherRMSNorm()
+    first.self_attn.attention_dropout = None
+    attention = first.self_attn
+    fuse(causal, model)
+    assert first.input_layernorm is norm
+    assert first.self_attn is attention
+    assert isinstance(second.self_attn, Fused)
+
+
 def test_the_proof_is_exact_in_16_bits() -> None:
     """A norm with large weights, of Gemma's kind, is not taken for Llama's."""
     model = model_of("gemma3_text").bfloat16()

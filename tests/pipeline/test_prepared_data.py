@@ -113,7 +113,7 @@ def same(first: Prepared, second: Prepared) -> bool:
         and first.ledger.table().equals(second.ledger.table())
         and first.counts() == second.counts()
         and first.tasks() == second.tasks()
-        and first.fingerprint() == second.fingerprint()
+        and first.fingerprint == second.fingerprint
     )
 
 

@@ -8,6 +8,7 @@ the run: transformers would fill them with random numbers and go on.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from tutelage.errors import UserError, missing_extra
 from tutelage.model.embedded import PACKAGES
-from tutelage.model.folders import locate, read_config
+from tutelage.model.folders import fingerprint, locate, read_config
 from tutelage.model.options import ModelOptions
 from tutelage.model.precision import choose
 from tutelage.model.quantized import quantize
@@ -49,6 +50,11 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of its files; read once, for a large model's take many seconds."""
+        return fingerprint(self.folder)
 
 
 def load(

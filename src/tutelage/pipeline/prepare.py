@@ -13,6 +13,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,7 @@ class Prepared:
             for task in sorted(trained.keys() | asked.keys())
         }
 
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of what is trained on, validated with and asked, token by token."""
         digest = hashlib.sha256(self.renderer.fingerprint.encode())

@@ -17,7 +17,6 @@ import numpy as np
 
 from tutelage import ranks
 from tutelage.errors import UserError
-from tutelage.model.folders import fingerprint as model_fingerprint
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
@@ -202,8 +201,7 @@ def make_loop(
 def run_fingerprint(bench: Workbench, prepared: Prepared) -> str:
     """SHA-256 of all that decides the weights a run ends with."""
     settings = bench.recipe.model_dump_json(include={"model", "prompt", "train"})
-    base = model_fingerprint(bench.loaded.folder)
-    parts = (settings, base, prepared.fingerprint())
+    parts = (settings, bench.loaded.fingerprint, prepared.fingerprint)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -23,7 +23,6 @@ from tutelage.errors import UserError
 from tutelage.infer.decoder import ROWS, Decoder
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.families import Family, families
-from tutelage.model.folders import fingerprint
 from tutelage.model.fused import fuse
 from tutelage.model.loading import LoadedModel, load
 from tutelage.model.methods import Method, methods
@@ -126,7 +125,7 @@ class Workbench:
             unfinished / DESCRIPTION,
             {
                 "base": self.recipe.model.base,
-                "base_fingerprint": fingerprint(self.loaded.folder),
+                "base_fingerprint": self.loaded.fingerprint,
                 "family": self.loaded.family,
                 "method": self.recipe.model.method,
                 "template": self.renderer.template.origin,
@@ -211,7 +210,7 @@ def probe_model(family: Family, model: PreTrainedModel) -> None:
 
 def check_same_base(described: dict[str, Any], loaded: LoadedModel) -> None:
     """Refuse to put a tuning on another base than the one it was made on."""
-    if fingerprint(loaded.folder) != described["base_fingerprint"]:
+    if loaded.fingerprint != described["base_fingerprint"]:
         raise UserError(
             "the base model's files are not those this run was tuned from",
             where=f"model.base {loaded.name}",

@@ -29,8 +29,8 @@ def give_back_memory() -> None:
     By default it raises the size from which it does so to 32 MiB, and activations of a few MiB
     come to lie between holes of others: a LoRA step of SmolLM2-135M over 1,024 tokens held 2.85
     GB, and 1.93 with a fixed size (1.92 and 1.80 since norms and gated blocks keep less). It makes
-    memory predictable, and costs a tenth of the time: every tensor's pages are made anew. So only
-    a run with a limit asks for it. Other C libraries are left as they are.
+    memory predictable, and costs a sixth of the speed: every tensor's pages are made anew. So
+    only a run with a limit asks for it. Other C libraries are left as they are.
     """
     if sys.platform == "linux":
         with suppress(AttributeError):  # musl has no such options

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
+from tutelage.errors import UserError
 from tutelage.model.attention.layout import Heads
 from tutelage.prompt.tree import Segment
 
@@ -43,10 +44,15 @@ class FlexTreeLayout:
         """The attended values, (1, heads, tokens, head size).
 
         Raises:
-            NotImplementedError: attention weights are to be dropped, which the kernel cannot.
+            UserError: attention weights are to be dropped, which the kernel cannot.
         """
         if heads.dropout:
-            raise NotImplementedError("FlexAttention has no dropout")
+            raise UserError(
+                f"the model drops {heads.dropout:g} of its attention weights in training, "
+                "which FlexAttention cannot",
+                where="train.attention",
+                fix="leave it out, or write segments",
+            )
         attended: torch.Tensor = self._kernel(
             heads.query,
             heads.key,

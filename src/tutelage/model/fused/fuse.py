@@ -134,23 +134,29 @@ class _Recording:
 
 
 def _fused(module: nn.Module, call: _Seen) -> Iterator[Fused]:
-    """What may compute the same as the module."""
+    """What may compute the same as the module.
+
+    A few tokens do not prove a tiny epsilon, nor what is dropped in training only: both are taken
+    from the module, and where it does not tell them under the usual names, it stays.
+    """
     children = {name for name, _ in module.named_children()}
-    if children >= ATTENTION and call.heads is not None:
-        dropout = getattr(module, "attention_dropout", 0.0)
-        yield FusedAttention(module, call.heads, float(dropout))
+    if children >= ATTENTION:
+        dropout = getattr(module, "attention_dropout", None)
+        if call.heads is not None and dropout is not None:
+            yield FusedAttention(module, call.heads, float(dropout))
     elif children == GATED:
         yield FusedGated(module, ACTIVATIONS[type(module.get_submodule("act_fn"))])
     elif not children:
-        epsilon = float(getattr(module, "variance_epsilon", getattr(module, "eps", 0.0)))
-        for offset in (0.0, 1.0):
-            yield FusedNorm(module, epsilon, offset)
+        epsilon = getattr(module, "variance_epsilon", getattr(module, "eps", None))
+        if epsilon is not None:
+            yield from (FusedNorm(module, float(epsilon), offset) for offset in (0.0, 1.0))
 
 
 def _agrees(fused: Fused, module: nn.Module, call: _Seen) -> bool:
     """Whether both give the same for what the module was given, in float32 at least."""
     if call.output.dtype.itemsize <= 2:
-        module, fused = _wide(module), fused.over(_wide(module))
+        module = _wide(module)
+        fused = fused.over(module)
     inputs, keywords = _wide(call.inputs), _wide(call.keywords)
     try:
         with using(_Recording()):

@@ -54,10 +54,12 @@ class Fused(nn.Module, ABC):
         """The same over another module of the replaced one's kind."""
 
     def original(self) -> nn.Module:
-        """The replaced module, with what the children are now."""
+        """The replaced module, with what the children and parameters are now."""
         (original,) = self._aside
         for name, child in self.named_children():
             original.add_module(name, child)
+        for name, parameter in self.named_parameters(recurse=False):
+            original.register_parameter(name, parameter)
         return original.train(self.training)
 
 
