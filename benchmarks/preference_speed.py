@@ -34,6 +34,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from preferences.workload import Pairs, prepare
+from tuning.cells import surroundings
 from tuning.tables import Table, above_needed, by_contender, peak_memory, rich
 from tuning.workload import Settings
 from tuning.works import ALPHA, OURS, RANK, SEED
@@ -86,15 +87,7 @@ def start(name: str, folder: Path, threads: int) -> None:
     Raises:
         SystemExit: it did not end well.
     """
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "GOMP_SPINCOUNT": "1000",  # Tutelage's own setting; all get it
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
-    if name == OURS:  # set by `import tutelage`, too late here: torch has been loaded by then
-        environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    environment = surroundings(name, threads)
     log = folder / f"{name}.log"
     command = [sys.executable, __file__, "--cell", name, "--folder", str(folder)]
     with log.open("w", encoding="utf-8") as file:

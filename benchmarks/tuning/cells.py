@@ -61,6 +61,20 @@ def run(name: str, folder: Path) -> None:
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
 
 
+def surroundings(contender: str, threads: int) -> dict[str, str]:
+    """Environment variables of a cell's process."""
+    found = os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "GOMP_SPINCOUNT": "1000",  # Tutelage's own setting; all get it
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if contender == OURS:  # set by `import tutelage`, too late here: torch has been loaded by then
+        found.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    return found
+
+
 class WorkFolder:
     """What is known of one work.
 
@@ -121,16 +135,7 @@ class WorkFolder:
 
     def _start(self, name: str) -> None:
         """Run a cell in a new process; what it says goes into a log."""
-        threads = str(self.settings.threads)
-        environment = os.environ | {
-            "OMP_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
-            "GOMP_SPINCOUNT": "1000",  # Tutelage's own setting; all get it
-            "HF_HUB_OFFLINE": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-        }
-        if name == OURS:  # set by `import tutelage`, too late here: torch has been loaded by then
-            environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+        environment = surroundings(name, self.settings.threads)
         python = os.environ[LLAMA_FACTORY] if name == "llama-factory" else sys.executable
         log = self.path / f"{name}.log"
         (self.path / "report.json").unlink(missing_ok=True)

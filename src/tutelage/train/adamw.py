@@ -74,9 +74,11 @@ def state_bytes(weights: Iterable[Tensor], options: TrainOptions) -> int:
     )
 
 
-class _Float32:
-    def __init__(self, groups: list[dict[str, Any]], settings: dict[str, Any]) -> None:
-        self._inner = torch.optim.AdamW(groups, **settings, fused=True)
+class _Stepped:
+    """What an optimizer of PyTorch's form has in common with another."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
 
     def step(self, learning_rate: float) -> None:
         for group in self._inner.param_groups:
@@ -87,6 +89,11 @@ class _Float32:
     def drop_gradients(self) -> None:
         self._inner.zero_grad(set_to_none=True)
 
+
+class _Float32(_Stepped):
+    def __init__(self, groups: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+        super().__init__(torch.optim.AdamW(groups, **settings, fused=True))
+
     def state(self, weight: Tensor) -> dict[str, Tensor]:
         return dict(self._inner.state[weight])
 
@@ -96,7 +103,7 @@ class _Float32:
         }
 
 
-class _EightBit:
+class _EightBit(_Stepped):
     def __init__(self, groups: list[dict[str, Any]], settings: dict[str, Any]) -> None:
         if ranks.size() > 1:
             raise UserError(
@@ -111,21 +118,12 @@ class _EightBit:
                 "bitsandbytes", "quantized", "train.optimizer: adamw_8bit"
             ) from None
         maker: Any = optim
-        self._inner = maker.AdamW8bit(groups, **settings, min_8bit_size=SMALL)
+        super().__init__(maker.AdamW8bit(groups, **settings, min_8bit_size=SMALL))
         self._places = {
             weight: (at, place)
             for at, group in enumerate(self._inner.param_groups)
             for place, weight in enumerate(group["params"])
         }
-
-    def step(self, learning_rate: float) -> None:
-        for group in self._inner.param_groups:
-            group["lr"] = learning_rate
-        self._inner.step()
-        self.drop_gradients()
-
-    def drop_gradients(self) -> None:
-        self._inner.zero_grad(set_to_none=True)
 
     def state(self, weight: Tensor) -> dict[str, Tensor]:
         held = {key: torch.as_tensor(value) for key, value in self._inner.state[weight].items()}
