@@ -16,7 +16,7 @@ from tutelage.model.fused.modules import Fused
 from tutelage.model.fused.rms_norm import plain_rms_norm, rms_norm
 from tutelage.model.fused.rotary import plain_rotate, rotate
 from tutelage.model.methods import methods
-from tutelage.model.options import ModelOptions
+from tutelage.model.options import LoraOptions, ModelOptions
 from tutelage.model.projections import Projection, plain_project
 from tutelage.prompt.tree import Segment
 
@@ -92,6 +92,27 @@ def test_a_fused_model_computes_the_same(
     for ours, theirs in zip(fused, own, strict=True):
         # transformers takes the norm's sums in float32 whatever the precision
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_layer_with_dropout_is_called_itself() -> None:
+    model = model_of("llama")
+    fuse(causal, model)
+    options = ModelOptions(method="lora", lora=LoraOptions(rank=2, dropout=0.3))
+    methods.get("lora").prepare(model, options, seed=0)
+    model.double().train()
+    for name, parameter in model.named_parameters():
+        if name.endswith("lora_B"):
+            nn.init.normal_(parameter)
+
+    def drawn(seed: int) -> list[Tensor]:
+        torch.manual_seed(seed)
+        return behaviour(model)
+
+    fused, other = drawn(1), drawn(2)
+    unfuse(model)
+    for ours, theirs in zip(fused, drawn(1), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(fused[0], other[0])
 
 
 def test_what_only_looks_alike_stays() -> None:
