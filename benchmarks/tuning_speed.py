@@ -196,8 +196,11 @@ def main() -> None:
     peers = 2 if arguments.quick and not arguments.only else len(CONTENDERS)
     well = True
     if not arguments.show:
-        for one in folders.values():
-            one.workload()
+        try:
+            for one in folders.values():
+                one.workload()
+        except cells.CellError as error:
+            raise SystemExit(str(error)) from None
         if not arguments.prepare:
             planned = list(plan(arguments.works, only, arguments.rounds, peers))
             well = measure(planned, folders, arguments.minutes, console)
