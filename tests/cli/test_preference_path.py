@@ -113,7 +113,7 @@ def test_a_run_with_dpo_is_resumed_from_its_checkpoint(
         (("train.objective=dpo", "train.dpo.label_smoothing=0.5"), ("label_smoothing", "0.5")),
         (
             ("train.objective=dpo", "data.train=plain.jsonl", "data.test=0", "data.validation=0"),
-            ("no example is left to train on",),
+            ("no example is left to train on", "no undesired response", "train.objective"),
         ),
     ],
 )

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tutelage.data.example import Example
-from tutelage.data.fates import Fate, Reason
+from tutelage.data.fates import REASONS, Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.load import load as load_data
 from tutelage.data.splits import Splits
@@ -137,16 +137,25 @@ def prepare(recipe: Recipe, data: Data, renderer: Renderer) -> Prepared:
         items = at_most(items, limit, recipe.data.seed)
     entry.ledger.check(recipe.data.max_lost)
     if not entry.train:
-        raise UserError(
-            "no example is left to train on",
-            where="data.train",
-            fix="see the ledger's reasons, or set aside less for validation and test",
-        )
+        raise _nothing_left(entry.ledger)
     prepared = Prepared(entry.train, entry.validation, items, entry.ledger, renderer)
     check_scoring(recipe.evaluate, prepared.tasks())
     check_references(recipe.evaluate, [item.scored for item in items])
     general_texts(recipe.evaluate.general_text)
     return prepared
+
+
+def _nothing_left(ledger: Ledger) -> UserError:
+    reasons = (
+        f"\n  {count} of {len(ledger)} rows: {REASONS[code].meaning}"
+        for code, count in ledger.reasons().items()
+    )
+    return UserError(
+        f"no example is left to train on{''.join(reasons)}",
+        where="data.train",
+        fix="repair these rows, choose another train.objective where it is the objective that "
+        "needs what they lack, or set aside less for validation and test",
+    )
 
 
 def _kept(recipe: Recipe, data: Data, renderer: Renderer) -> store.Entry:
