@@ -409,6 +409,22 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"instruction": "a", "chosen": "b", "rejected": ["c", "d"]},
         {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: a\n\nAssistant: c"},
     ],
+    "openai_preference": [
+        {
+            "input": {"messages": [turn(U, "a")], "tools": [{"function": {"name": "f"}}]},
+            "preferred_output": [turn(A, "b")],
+            "non_preferred_output": [turn(A, "c")],
+        }
+    ],
+    "gemini": [
+        {
+            "systemInstruction": {"parts": [{"text": "s"}]},
+            "contents": [
+                {"role": "user", "parts": [{"text": "a"}]},
+                {"role": "model", "parts": [{"text": "b"}]},
+            ],
+        }
+    ],
     "thumbs": [{"messages": [turn(U, "a"), turn(A, "b")], "label": False}],
     "natural_instructions": [
         {"Definition": ["a"], "Examples": {}, "Instances": [{"input": "b", "output": ["c"]}]}

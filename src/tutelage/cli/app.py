@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from tutelage import __version__, ranks
-from tutelage.cli import chat, check, demo, evaluate, export, init, report, run, score, train
+from tutelage.cli import (
+    chat,
+    check,
+    demo,
+    evaluate,
+    export,
+    export_data,
+    init,
+    report,
+    run,
+    score,
+    train,
+)
 from tutelage.errors import UserError
 
 REFUSED = {
@@ -64,6 +76,7 @@ app.command("report")(report.report)
 app.command("chat")(chat.chat)
 app.command("score")(score.score)
 app.command("export")(export.export)
+app.command("export-data")(export_data.export_data)
 app.command("demo")(demo.demo)
 
 

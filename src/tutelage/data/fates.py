@@ -38,6 +38,7 @@ class Reason(Enum):
     MISSING_FIELD = ("missing_field", True, "a field that the format needs is missing")
     EMPTY_FIELD = ("empty_field", True, "a field that must hold text is empty")
     WRONG_VALUE = ("wrong_value", True, "a field holds something other than the format says")
+    TURN_ORDER = ("turn_order", True, "its turns are not in the order that the format asks for")
     # The row was read, but not as it stood.
     END_OF_TEXT_REMOVED = ("end_of_text_removed", False, "an end-of-text marker was removed")
     NULL_REMOVED = ("null_removed", False, "null characters were removed")
