@@ -65,10 +65,10 @@ def count_collectives(folder: Path, world: World) -> dict[str, int]:
     linear_cross_entropy.CHUNK_LOGITS = 1
     loop = made(folder, "untied", world)
     assert all(isinstance(value, DTensor) for value in loop.optimizer.parameters.values())
-    (pack, *_) = loop._packs(loop.examples[:1])
-    loop._backward(0, [pack], 1.0)
+    (pack, *_) = loop.passes.packs(loop.examples[:1])
+    loop.passes.backward(0, [pack])
     with CommDebugMode() as mode:
-        loop._backward(1, [pack], 1.0)
+        loop.passes.backward(1, [pack])
     return {str(kind).rpartition(".")[2]: n for kind, n in mode.get_comm_counts().items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ def test_the_grouping_changes_nothing(tmp_path: Path, method: str) -> None:
                 batch_size=8,
                 micro_batch_tokens=budget,
             )
-            packs = loop._packs(loop.examples[:8])
+            packs = loop.passes.packs(loop.examples[:8])
             loop.run(resume=False)
             found.append((len(packs), losses(folder), weights(loop)))
     assert found[0][0] == 8 and found[2][0] == 1
@@ -74,7 +75,7 @@ def test_validation_loss_equals_the_reference(tmp_path: Path) -> None:
     loop = make_loop(tmp_path, dtype=torch.float64, dropout=0.5)
     sequences = made_sequences(5, seed=1)
     with KeepFloat64():
-        found = loop.validation_figures()["loss"]
+        found = loop.validation.figures()["loss"]
         loop.model.set_attn_implementation("eager")
         expected = reference_loss(loop.model.eval(), sequences)
     tokens = sum(sequence.supervised_tokens for sequence in sequences)
@@ -86,8 +87,11 @@ class Scripted(Loop):
 
     script: tuple[float, ...] = ()
 
-    def validation_figures(self) -> dict[str, float]:
-        super().validation_figures()
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.validation.figures = self._scripted
+
+    def _scripted(self) -> dict[str, float]:
         return {"loss": self.script[len(self.log.rows("validation"))]}
 
 
@@ -194,7 +198,7 @@ class Poisoned:
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_what_is_not_finite_stops_the_run_and_names_the_rows(tmp_path: Path, what: str) -> None:
     loop = make_loop(tmp_path, validation=0, checkpoint_every=1, micro_batch_tokens=1000)
-    loop.objective = Poisoned(loop.objective, 3, what)
+    loop.passes.objective = Poisoned(loop.passes.objective, 3, what)
     with pytest.raises(UserError) as error:
         loop.run(resume=False)
     rows = [f"made.jsonl row {index}" for index in loop.order.indices(2)]
@@ -229,7 +233,12 @@ def test_a_step_without_supervised_tokens_moves_nothing(tmp_path: Path) -> None:
 def test_examples_longer_than_the_context_are_refused(tmp_path: Path) -> None:
     loop = make_loop(tmp_path)
     long = examples([*made_sequences(2), rendered([7] * 129, [0.0] + [1.0] * 128)])
-    arguments = (loop.model, loop.family, loop.objective, loop.optimizer.parameters)
+    arguments = (
+        loop.model,
+        loop.passes.family,
+        loop.passes.objective,
+        loop.optimizer.parameters,
+    )
     with pytest.raises(UserError, match=r"made.jsonl row 2: .* 129 tokens, .* 128\n.*128"):
         Loop(*arguments, long, [], loop.options, 1e-3, loop.log, loop.checkpoints)
 

@@ -108,7 +108,7 @@ def test_less_is_predicted_for_less(tmp_path: Path) -> None:
         recompute_activations(loop.model, mode)
         totals.append(predicted(loop).total)
     assert totals == sorted(totals, reverse=True) and len(set(totals)) == 3
-    loop.options = loop.options.model_copy(update={"micro_batch_tokens": 100})
+    loop.passes.budget = 100
     assert predicted(loop).total < totals[-1]
 
 

@@ -53,7 +53,9 @@ def test_the_grouping_changes_nothing(tmp_path: Path, variant: str) -> None:
                 batch_size=8,
                 micro_batch_tokens=budget,
             )
-            found.append((len(loop._packs(loop.examples)), loop, loop.run(resume=False), folder))
+            found.append(
+                (len(loop.passes.packs(loop.examples)), loop, loop.run(resume=False), folder)
+            )
     assert found[0][0] >= 8 and found[2][0] == 1
     first = steps(found[0][3])
     for _, loop, _, folder in found[1:]:
@@ -103,8 +105,8 @@ def test_dpo_begins_at_indifference_and_learns_the_order(tmp_path: Path) -> None
 
 def test_a_dpo_step_is_the_mean_over_its_pairs(tmp_path: Path) -> None:
     loop = make_loop(tmp_path, objective="dpo", max_steps=1, batch_size=13, validation=0)
-    packs = loop._packs(loop.examples)
-    pairs = sum(loop.objective.weight_sum(pack) for pack in packs)
+    packs = loop.passes.packs(loop.examples)
+    pairs = sum(loop.passes.objective.weight_sum(pack) for pack in packs)
     assert pairs == sum(len(example.negatives) for example in made_preferences(13)) == 19
     assert all(len(pack) <= 48 or len(pack.examples) == 1 for pack in packs)
     held = [example.source.row for pack in packs for example in pack.examples]

@@ -97,7 +97,7 @@ def _plans(
     loop = make_loop()
     for _ in _precisions(bench):
         for options in _choices(asked):
-            loop.options = options
+            loop.passes.budget = options.token_budget
             recompute_activations(bench.model, options.recomputed)
             yield options, MemoryPlan(_predict(loop, runtime), before, _settings(bench, options))
 

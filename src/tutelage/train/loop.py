@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -22,28 +22,23 @@ import torch
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
-from tutelage.model.attention import using
-from tutelage.model.attention.kernels import forest_layout
 from tutelage.model.families import Family
 from tutelage.rundir import TrainLog
 from tutelage.train.checkpoint import Checkpoints, Progress
-from tutelage.train.distribution import ALONE, Unit, World
+from tutelage.train.distribution import ALONE, World
 from tutelage.train.example import Pack, TrainingExample, check_context
-from tutelage.train.machine import peak_memory, seeded
-from tutelage.train.objectives import Objective, PackLoss
+from tutelage.train.machine import peak_memory
+from tutelage.train.objectives import Objective
 from tutelage.train.optimizer import Optimizer
 from tutelage.train.options import TrainOptions
 from tutelage.train.order import make_order
-from tutelage.train.packing import pack_groups
+from tutelage.train.passes import Passes
 from tutelage.train.recompute import recompute_activations
-from tutelage.train.reference import with_reference
 from tutelage.train.schedule import learning_rate
 from tutelage.train.trackers import Tracker
+from tutelage.train.validation import Validation
 
 __all__ = ["Loop", "TrainingExample", "Tuned"]
-
-VALIDATIONS = 8
-"""Validations in a run whose recipe does not say."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +104,7 @@ class Loop:
         world: World = ALONE,
     ) -> None:
         self.model = model
-        self.unit = Unit(model)
-        self.family = family
-        self.objective = objective
+        self.passes = Passes(model, family, objective, options, base, world)
         self.examples = examples
         self.options = options
         self.peak = peak
@@ -119,17 +112,14 @@ class Loop:
         self.checkpoints = checkpoints
         self.trackers = trackers
         self.fingerprint = fingerprint
-        self.base = base
         self.world = world
         check_context(model, chain(examples, validation))
         recompute_activations(model, options.recomputed)
         self.order = make_order(examples, options)
         self.steps = self.order.steps(options.epochs, options.max_steps)
-        self.optimizer = Optimizer(world.shard(self.unit, parameters), options)
-        self.validation = self._packs(validation)
-        every = math.ceil(self.steps / VALIDATIONS)
-        self.validate_every = (options.validate_every or every) if validation else None
-        self.checkpoint_every = options.checkpoint_every or self.validate_every or every
+        self.optimizer = Optimizer(world.shard(self.passes.unit, parameters), options)
+        self.validation = Validation(self.passes, validation, options, self.steps)
+        self.checkpoint_every = options.checkpoint_every or self.validation.every
 
     def run(self, *, resume: bool) -> Tuned:
         """Train to the end, from the beginning or from the newest checkpoint.
@@ -143,14 +133,15 @@ class Loop:
         if self.world.leads:
             self.log.truncate_after(progress.step if resume else -1)
         loss = math.nan
-        stopped = self._out_of_patience(progress)
+        stopped = self.validation.out_of_patience(progress)
         while progress.step < self.steps and not stopped:
             progress, loss = self._step(progress)
-            if self._due(progress.step, self.validate_every):
+            if self.validation.due(progress.step):
                 progress = self._validate(progress)
-                stopped = self._out_of_patience(progress)
+                stopped = self.validation.out_of_patience(progress)
             is_best = progress.best_step == progress.step
-            if is_best or stopped or self._due(progress.step, self.checkpoint_every):
+            is_due = progress.step % self.checkpoint_every == 0 or progress.step == self.steps
+            if is_best or is_due or stopped:
                 self._save(progress)
         handed_on = self._hand_on(progress)
         if math.isnan(loss):  # resumed at the end
@@ -177,7 +168,7 @@ class Loop:
             return sum(len(sequence.ids) for sequence in example.all_sequences)
 
         taken = heapq.nlargest(self.options.batch_size, self.examples, key=tokens)
-        return self._packs(self._with_reference(taken))
+        return self.passes.packs(self.passes.with_reference(taken))
 
     def try_pack(self, pack: Pack) -> list[str]:
         """Run one pack forwards and backwards, as a trial that leaves nothing behind.
@@ -185,30 +176,21 @@ class Loop:
         Returns:
             Names of trainable parameters that got no gradient: the model passes them by.
         """
-        self.model.train()
-        with self._attending(pack):
-            self._loss(pack).sum.backward()  # type: ignore[no-untyped-call]
+        self.passes.attempt(pack)
         parameters = self.optimizer.parameters
         passed_by = [name for name, parameter in parameters.items() if parameter.grad is None]
         self.model.zero_grad(set_to_none=True)
         return passed_by
 
-    def _attending(self, pack: Pack) -> AbstractContextManager[None]:
-        """Attention set to the pack's trees."""
-        kernel, device = self.options.attention, self.model.device
-        return using(forest_layout(kernel, pack.forest.segments, device))
-
     def _step(self, progress: Progress) -> tuple[Progress, float]:
         started = time.perf_counter()
         step = progress.step
         chosen = [self.examples[index] for index in self.order.indices(step)]
-        packs = self._packs(chosen)
-        # A step without any weight has no loss and no gradient.
-        normaliser = sum(self.objective.weight_sum(pack) for pack in packs) or 1.0
+        packs = self.passes.packs(chosen)
         supervised = round(sum(pack.forest.supervised_tokens for pack in packs))
         tokens = sum(pack.forest.logical_tokens for pack in packs)
         computed = sum(len(pack) for pack in packs)
-        figures = self._backward(step, packs, normaliser)
+        figures = self.passes.backward(step, packs)
         loss = figures["loss"]
         if not math.isfinite(loss):
             raise self._not_finite("loss", step, chosen)
@@ -243,108 +225,24 @@ class Loop:
         )
         return progress, loss
 
-    def _backward(self, step: int, packs: Sequence[Pack], normaliser: float) -> dict[str, float]:
-        """Add up the gradients of a step's packs; their mean `loss` and figures."""
-        self.model.train()
-        means: dict[str, float] = {}
-        for place, pack in self.world.share(packs, cost=len):
-            divisor = math.inf if place is None else normaliser
-            with (
-                seeded(self.options.seed, step, place or 0, self.model.device),
-                self._attending(pack),
-            ):
-                found = self._loss(pack)
-                (found.sum / divisor).backward()  # type: ignore[no-untyped-call]
-            _add(means, {"loss": found.sum.item(), **found.figures}, divisor)
-        return self._over_all(means)
-
-    def validation_figures(self) -> dict[str, float]:
-        """The `loss` of the validation examples, a mean as in training, and its figures."""
-        self.model.train(False)
-        normaliser = sum(self.objective.weight_sum(pack) for pack in self.validation) or 1.0
-        means: dict[str, float] = {}
-        with torch.no_grad():
-            for place, pack in self.world.share(self.validation, cost=len):
-                with self._attending(pack):
-                    found = self._loss(pack)
-                divisor = math.inf if place is None else normaliser
-                _add(means, {"loss": found.sum.item(), **found.figures}, divisor)
-        self.world.release(self.unit)
-        return self._over_all(means)
-
     def _validate(self, progress: Progress) -> Progress:
         started = time.perf_counter()
-        figures = self.validation_figures()
-        loss = figures["loss"]
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the validation loss is not finite after step {progress.step}",
-                fix="lower train.learning_rate, or set model.precision: float32",
-            )
-        best = progress.best_loss is None or loss < progress.best_loss
-        self._record(
-            {
-                "event": "validation",
-                "step": progress.step,
-                **figures,
-                "supervised_tokens": round(
-                    sum(pack.forest.supervised_tokens for pack in self.validation)
-                ),
-                "best": best,
-            }
-        )
-        seconds = progress.seconds + self.world.maximum(time.perf_counter() - started)
-        if best:
-            return replace(
-                progress, best_loss=loss, best_step=progress.step, worse=0, seconds=seconds
-            )
-        return replace(progress, worse=progress.worse + 1, seconds=seconds)
-
-    def _loss(self, pack: Pack) -> PackLoss:
-        found: PackLoss = self.unit(lambda model: self.objective.loss(self.family, model, pack))
-        return found
-
-    def _over_all(self, means: dict[str, float]) -> dict[str, float]:
-        """This process's contributions, added to those of the others."""
-        return dict(zip(means, self.world.sum(list(means.values())), strict=True))
+        progress, row = self.validation.validate(progress)
+        self._record(row)
+        seconds = self.world.maximum(time.perf_counter() - started)
+        return replace(progress, seconds=progress.seconds + seconds)
 
     def _peak_memory(self) -> int:
         return round(self.world.maximum(peak_memory(self.model.device)))
 
     def _ask_base(self) -> float:
         """Give the examples the base model's log-probabilities, if needed; the seconds it took."""
-        if not self.objective.needs_reference:
+        if not self.passes.objective.needs_reference:
             return 0.0
         started = time.perf_counter()
-        self.examples = self._with_reference(self.examples)
-        self.validation = [
-            replace(pack, examples=tuple(self._with_reference(pack.examples)))
-            for pack in self.validation
-        ]
+        self.examples = self.passes.with_reference(self.examples)
+        self.validation.ask_base()
         return time.perf_counter() - started
-
-    def _packs(self, examples: Sequence[TrainingExample]) -> list[Pack]:
-        parts = [part for example in examples for part in self.objective.parts(example)]
-        if not parts:
-            return []
-        groups = [part.all_sequences for part in parts]
-        return [
-            Pack(forest, tuple(parts[at] for at in places))
-            for forest, places in pack_groups(groups, self.options.token_budget)
-        ]
-
-    def _with_reference(self, examples: Sequence[TrainingExample]) -> Sequence[TrainingExample]:
-        if not self.objective.needs_reference:
-            return examples
-        budget = self.options.token_budget
-        with self.base():
-            return with_reference(examples, self.family, self.unit, budget, self.world)
-
-    def _due(self, step: int, every: int | None) -> bool:
-        return every is not None and (step % every == 0 or step == self.steps)
-
-    def _out_of_patience(self, progress: Progress) -> bool:
-        return self.options.patience is not None and progress.worse >= self.options.patience
 
     def _resume(self) -> Progress:
         progress = self.checkpoints.latest(self.fingerprint)
@@ -385,8 +283,3 @@ class Loop:
             where=f"training on {rows}",
             fix="look at these rows; lower train.learning_rate, or set model.precision: float32",
         )
-
-
-def _add(means: dict[str, float], sums: Mapping[str, float], normaliser: float) -> None:
-    for name, value in sums.items():
-        means[name] = means.get(name, 0.0) + value / normaliser

@@ -1,0 +1,139 @@
+"""Forward and backward passes over packs: all that is computed with the model while it is tuned.
+
+A pass sees one pack, and what is added up over passes is always divided by the weight of all of
+them (their supervised tokens, say). So how examples are grouped changes memory and speed and
+nothing else, for a step of training as for a validation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from transformers import PreTrainedModel
+
+from tutelage.model.attention import using
+from tutelage.model.attention.kernels import forest_layout
+from tutelage.model.families import Family
+from tutelage.train.distribution import ALONE, Unit, World
+from tutelage.train.example import Pack, TrainingExample
+from tutelage.train.machine import seeded
+from tutelage.train.objectives import Objective, PackLoss
+from tutelage.train.options import TrainOptions
+from tutelage.train.packing import pack_groups
+from tutelage.train.reference import with_reference
+
+
+class Passes:
+    """The passes of one run.
+
+    Args:
+        model: loaded with our attention, its method prepared.
+        family: its kind.
+        objective: what is minimised.
+        options: the recipe's.
+        base: a context in which the model is the base model.
+        world: the processes that share each list of packs.
+
+    Attributes:
+        budget: most tokens in a pass; a longer example travels alone.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        family: Family,
+        objective: Objective,
+        options: TrainOptions,
+        base: Callable[[], AbstractContextManager[None]] = nullcontext,
+        world: World = ALONE,
+    ) -> None:
+        self.unit = Unit(model)
+        self.family = family
+        self.objective = objective
+        self.budget = options.token_budget
+        self.kernel = options.attention
+        self.seed = options.seed
+        self.base = base
+        self.world = world
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model in its present state."""
+        return self.unit.model
+
+    def packs(self, examples: Sequence[TrainingExample]) -> list[Pack]:
+        """The examples as packs within the budget."""
+        parts = [part for example in examples for part in self.objective.parts(example)]
+        if not parts:
+            return []
+        groups = [part.all_sequences for part in parts]
+        return [
+            Pack(forest, tuple(parts[at] for at in places))
+            for forest, places in pack_groups(groups, self.budget)
+        ]
+
+    def backward(self, step: int, packs: Sequence[Pack]) -> dict[str, float]:
+        """Add up the gradients of a step's packs; their mean `loss` and other figures."""
+        self.model.train()
+        weight = self._weight(packs)
+        means: dict[str, float] = {}
+        for place, pack in self.world.share(packs, cost=len):
+            divisor = math.inf if place is None else weight
+            with (
+                seeded(self.seed, step, place or 0, self.model.device),
+                self._attending(pack),
+            ):
+                found = self._loss(pack)
+                (found.sum / divisor).backward()  # type: ignore[no-untyped-call]
+            _add(means, found, divisor)
+        return self._over_all(means)
+
+    @torch.no_grad()
+    def figures(self, packs: Sequence[Pack]) -> dict[str, float]:
+        """The same means without gradients and without dropout."""
+        self.model.train(False)
+        weight = self._weight(packs)
+        means: dict[str, float] = {}
+        for place, pack in self.world.share(packs, cost=len):
+            with self._attending(pack):
+                found = self._loss(pack)
+            _add(means, found, math.inf if place is None else weight)
+        self.world.release(self.unit)
+        return self._over_all(means)
+
+    def attempt(self, pack: Pack) -> None:
+        """Run one pack forwards and backwards; its gradients are left with the parameters."""
+        self.model.train()
+        with self._attending(pack):
+            self._loss(pack).sum.backward()  # type: ignore[no-untyped-call]
+
+    def with_reference(self, examples: Sequence[TrainingExample]) -> Sequence[TrainingExample]:
+        """The examples with the base model's log-probabilities, if the objective needs them."""
+        if not self.objective.needs_reference:
+            return examples
+        with self.base():
+            return with_reference(examples, self.family, self.unit, self.budget, self.world)
+
+    def _weight(self, packs: Sequence[Pack]) -> float:
+        """What sums are divided by; packs without any weight have no loss and no gradient."""
+        return sum(self.objective.weight_sum(pack) for pack in packs) or 1.0
+
+    def _attending(self, pack: Pack) -> AbstractContextManager[None]:
+        """Attention set to the pack's trees."""
+        return using(forest_layout(self.kernel, pack.forest.segments, self.model.device))
+
+    def _loss(self, pack: Pack) -> PackLoss:
+        found: PackLoss = self.unit(lambda model: self.objective.loss(self.family, model, pack))
+        return found
+
+    def _over_all(self, means: Mapping[str, float]) -> dict[str, float]:
+        """This process's contributions, added to those of the others."""
+        return dict(zip(means, self.world.sum(list(means.values())), strict=True))
+
+
+def _add(means: dict[str, float], found: PackLoss, divisor: float) -> None:
+    for name, value in {"loss": found.sum.item(), **found.figures}.items():
+        means[name] = means.get(name, 0.0) + value / divisor
