@@ -183,6 +183,20 @@ def test_an_unknown_held_out_task_names_the_nearest() -> None:
         divided([("1", "summary"), ("2", "b")], holdout={"tasks": ["sumary"]})
 
 
+def test_a_pattern_holds_out_the_cluster_it_matches() -> None:
+    rows = [("1", "mctaco_order"), ("2", "mctaco_time"), ("3", "qasc"), ("4", "[qasc]")]
+    parts = divided(rows, test=0, validation=0, holdout={"tasks": ["mctaco_*"]})
+    assert parts.held_out_tasks == {"mctaco_order", "mctaco_time"}
+    assert prompts(parts.train) == {"3", "4"}
+    # A name that looks like a pattern stands for itself.
+    parts = divided(rows, test=0, validation=0, holdout={"tasks": ["[qasc]"]})
+    assert parts.held_out_tasks == {"[qasc]"}
+    with pytest.raises(UserError, match="nothing is left to train on"):
+        divided(rows, test=0, validation=0, holdout={"tasks": ["*"]})
+    with pytest.raises(UserError, match=r"unknown task 'mctaco_ordr\*'(.|\n)*mctaco_order"):
+        divided(rows, holdout={"tasks": ["mctaco_ordr*"]})
+
+
 def test_whole_tasks_are_set_aside() -> None:
     parts = divided(distinct(100, "abcdefghij"), split_by="task", validation=0.1, test=2)
     tasks = [{e.task for e in side} for side in (parts.train, parts.validation, parts.test)]

@@ -231,6 +231,24 @@ DATA_TABLE = {
         "1 data.test | leaves nothing to train on",
     "data: {train: {path: x, task: a}, holdout: {tasks: [a]}}":
         "1 data.holdout | leaves nothing to train on: every source's task is held out",
+    "data: {train: {path: x, task: ab}, holdout: {tasks: ['a*']}}":
+        "1 data.holdout | leaves nothing to train on: every source's task is held out",
+    "data: {train: x, mixture: {strategy: even}}":
+        '1 data.mixture.strategy | equal, temperature or weights, found the text "even"',
+    "data: {train: x, mixture: {strategy: weights}}":
+        "1 data.mixture.weights | required by `strategy: weights`",
+    "data:\n train: x\n mixture:\n  strategy: weights\n  weights: {a: 1, b: -2}":
+        "5 data.mixture.weights | at least 0, found -2 for 'b'",
+    "data: {train: x, mixture: {strategy: weights, weights: {a: 0}}}":
+        "1 data.mixture.weights | the weights sum to nothing",
+    "data: {train: x, mixture: {weights: {a: 1}}}":
+        "1 data.mixture.weights | the strategy is proportional",
+    "data: {train: x, mixture: {cap: 5}}":
+        "1 data.mixture.cap | only `strategy: temperature` uses it",
+    "data: {train: x, mixture: {tasks: {a: {epochs: 1, examples: 3}}}}":
+        "1 data.mixture.tasks | found epochs and examples",
+    "data: {train: x, mixture: {tasks: {a: {epochs: -1}}}}":
+        "1 data.mixture.tasks.a.epochs | a number greater than 0 or null, found -1",
     "data: {train: {path: x, format: columns}}":
         "1 data.train.0.columns | required by `format: columns`",
     "data: {train: {path: x, format: alpaca, columns: {input: a}}}":

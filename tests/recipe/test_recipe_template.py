@@ -45,6 +45,7 @@ class TestTemplate:
             "extract": None,
             "max_new_tokens": None,
         }
+        assert set(full["data"]["mixture"]["tasks"].pop("NAME").values()) == {None}
         assert full == short
 
     def test_every_key_is_in_it_with_its_meaning(self, purpose: Purpose) -> None:

@@ -57,6 +57,7 @@ class Ledger:
         self._task = array("i")
         self._split = array("i")
         self._fate = bytearray()
+        self._trained = array("i")
         # Place of each row by file code and row number; -1 where a number is not used.
         self._places: list[array[int]] = []
         self._mark_place = array("q")
@@ -92,6 +93,7 @@ class Ledger:
         self._task.append(self._tasks.code(task))
         self._split.append(self._splits.code(split))
         self._fate.append(Fate.KEPT)
+        self._trained.append(0)
 
     def assign(self, source: Source, *, task: str | None = None, split: str | None = None) -> None:
         """Correct a row's task or split."""
@@ -121,6 +123,14 @@ class Ledger:
         self._mark_place.append(place)
         self._mark_reason.append(reason)
         self._mark_detail.append(detail)
+
+    def note_trained(self, source: Source, times: int) -> None:
+        """Note how often a row was trained on."""
+        self._trained[self._place(source)] = times
+
+    def tasks(self) -> set[str]:
+        """The tasks of all rows."""
+        return {self._tasks.names[code] for code in set(self._task)}
 
     def fate(self, source: Source) -> Fate:
         """The fate of a registered row."""
@@ -169,7 +179,8 @@ class Ledger:
         )
 
     def table(self) -> pl.DataFrame:
-        """One line a row read: file, row, task, split, fate, reasons and details (lists)."""
+        """One line a row read: file, row, task, split, fate, trained (how often), reasons and
+        details (lists)."""
         import polars as pl
 
         rows = pl.DataFrame(
@@ -179,6 +190,7 @@ class Ledger:
                 "task": pl.Series(self._task, dtype=pl.Int32),
                 "split": pl.Series(self._split, dtype=pl.Int32),
                 "fate": pl.Series(self._fate, dtype=pl.UInt8),
+                "trained": pl.Series(self._trained, dtype=pl.Int32),
             }
         ).with_columns(
             _names("file", self._files.names),
@@ -236,6 +248,7 @@ class Ledger:
         self._task = array("i", _codes(table["task"], self._tasks))
         self._split = array("i", _codes(table["split"], self._splits))
         self._fate = bytearray(Fate[fate.upper()] for fate in table["fate"])
+        self._trained = array("i", table["trained"])
         self._places = [array("q") for _ in self._files.names]
         for place, (file, row) in enumerate(zip(self._file, self._row, strict=True)):
             places = self._places[file]

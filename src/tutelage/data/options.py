@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from tutelage.data.names import matches
 from tutelage.errors import nearest
 from tutelage.options import Options
 
@@ -97,7 +98,94 @@ class HoldoutOptions(Options):
     """What is kept from training to measure generalisation."""
 
     tasks: list[str] = []
-    """Tasks that are never trained on; all their rows are test items."""
+    """Tasks that are never trained on; all their rows are test items. A pattern such as
+    `*_summary_*` holds out the whole cluster of tasks whose names match it."""
+
+
+class TaskBudget(Options):
+    """How much of one task the whole run trains on, whatever the strategy gives the others."""
+
+    epochs: float | None = Field(default=None, gt=0)
+    """Passes over the task's examples in the whole run, in place of `train.epochs`."""
+
+    examples: int | None = Field(default=None, ge=1)
+    """Examples in the whole run: no more than `train.epochs` passes over the task have."""
+
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens in the whole run, prompts included, counted at the task's mean length."""
+
+
+class MixtureOptions(Options):
+    """How much each task has of what is trained on."""
+
+    strategy: Literal["proportional", "equal", "temperature", "weights"] = "proportional"
+    """Part of each task in an epoch: as many as it has, all the same, by min(size,
+    cap)^(1/temperature) (T5: Raffel et al. 2020; FLAN: Wei et al. 2022), or as `weights` say. An
+    epoch has as many examples as there are, so small tasks are repeated, in whole passes."""
+
+    temperature: float = Field(default=2.0, gt=0)
+    """Of `temperature`: 1 is proportional up to the cap; larger ones come close to equal. T5 found
+    2 the best for most tasks."""
+
+    cap: int | None = Field(default=3000, ge=1)
+    """Of `temperature`: examples of a task beyond this give it no larger part; FLAN's 3,000. Null
+    has no cap."""
+
+    weights: dict[str, float] = {}
+    """Of `weights`: each task's part, on any scale; 0 leaves a task out."""
+
+    tasks: dict[str, TaskBudget] = {}
+    """Tasks with a budget of their own: passes, examples or tokens in the whole run. The strategy
+    divides the rest among the others."""
+
+    @property
+    def budgets(self) -> dict[str, TaskBudget]:
+        """The tasks that have a budget."""
+        return {task: budget for task, budget in self.tasks.items() if budget != TaskBudget()}
+
+    @field_validator("temperature", "cap")
+    @classmethod
+    def _temperature_is_used(
+        cls, value: float | int | None, info: ValidationInfo
+    ) -> float | int | None:
+        strategy, name = info.data.get("strategy"), info.field_name or ""
+        if strategy not in ("temperature", None) and value != cls.model_fields[name].default:
+            raise ValueError(f"only `strategy: temperature` uses it; the strategy is {strategy}")
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights_weigh(cls, weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        strategy = info.data.get("strategy")
+        if strategy == "weights" and not weights:
+            raise ValueError(
+                "required by `strategy: weights`; expected a weight for every task, such as "
+                "{summaries: 2, questions: 1}"
+            )
+        if weights and strategy not in ("weights", None):
+            raise ValueError(f"weights belong to `strategy: weights`; the strategy is {strategy}")
+        for task, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"expected weights of at least 0, found {weight:g} for '{task}'")
+        if weights and not any(weights.values()):
+            raise ValueError("the weights sum to nothing; expected one above 0")
+        return weights
+
+    @field_validator("tasks")
+    @classmethod
+    def _budgets_are_of_one_kind(
+        cls, tasks: dict[str, TaskBudget], info: ValidationInfo
+    ) -> dict[str, TaskBudget]:
+        for task, budget in tasks.items():
+            given = [name for name, value in budget if value is not None]
+            if len(given) > 1:
+                raise ValueError(
+                    f"expected one of epochs, examples or tokens for '{task}', found "
+                    f"{' and '.join(given)}"
+                )
+            if given and task in info.data.get("weights", {}):
+                raise ValueError(f"'{task}' has a weight too; remove one of the two")
+        return tasks
 
 
 Split = list[SourceOptions] | float | int
@@ -119,6 +207,9 @@ class DataOptions(Options):
 
     holdout: HoldoutOptions = HoldoutOptions()
     """Tasks kept out of training altogether."""
+
+    mixture: MixtureOptions = MixtureOptions()
+    """How the tasks that are trained on are mixed."""
 
     split_by: Literal["row", "task"] = "row"
     """Set aside rows of every task, or whole tasks (a share or number then counts tasks)."""
@@ -160,6 +251,7 @@ class DataOptions(Options):
         cls, holdout: HoldoutOptions, info: ValidationInfo
     ) -> HoldoutOptions:
         sources = info.data.get("train")
-        if sources and {source.task for source in sources} <= set(holdout.tasks):
+        tasks = [source.task for source in sources or []]
+        if tasks and all(task and matches(task, holdout.tasks) for task in tasks):
             raise ValueError("leaves nothing to train on: every source's task is held out")
         return holdout

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from tutelage.data.example import Example
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
+from tutelage.data.names import matches
 from tutelage.data.normalise import prompt_key, rank
 from tutelage.data.options import DataOptions
 from tutelage.errors import UserError, unknown_name
@@ -105,12 +106,12 @@ def split(
 
 
 def _held_out(given: Mapping[str, list[Example]], options: DataOptions) -> set[str]:
-    """The tasks to hold out, all of which must exist."""
+    """The tasks to hold out: each name and pattern must stand for one at least."""
     known = {example.task for examples in given.values() for example in examples}
-    for task in options.holdout.tasks:
-        if task not in known:
-            raise unknown_name("task", task, known, where="data.holdout.tasks")
-    return set(options.holdout.tasks)
+    for pattern in options.holdout.tasks:
+        if not any(matches(task, [pattern]) for task in known):
+            raise unknown_name("task", pattern, known, where="data.holdout.tasks")
+    return {task for task in known if matches(task, options.holdout.tasks)}
 
 
 def _placed(given: Mapping[str, list[Example]], held_out: set[str]) -> dict[str, list[_Item]]:

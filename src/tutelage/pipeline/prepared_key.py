@@ -43,7 +43,7 @@ def data_key(recipe: Recipe) -> str | None:
         UserError: a file is not there or cannot be read.
     """
     options = recipe.data
-    parts = [code_digest(), options.model_dump_json(exclude={"max_lost", "cache"})]
+    parts = [code_digest(), options.model_dump_json(exclude={"max_lost", "cache", "mixture"})]
     for sources in (options.train, options.validation, options.test):
         for source in sources if isinstance(sources, list) else []:
             if source.path.startswith(PREFIX):

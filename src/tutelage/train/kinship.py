@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tutelage.prompt.rendered import Rendered
-from tutelage.prompt.tree import MIN_SHARED, common_prefix, sharing_key
+from tutelage.prompt.tree import MIN_SHARED, shared_tokens, sharing_key
 
 TOGETHER = 8
 """Relatives that stay together."""
@@ -62,19 +62,43 @@ class Kinship:
         """
         held = list(sequences)
         places = sorted(range(len(held)), key=lambda at: sharing_key(held[at]))
-        pairs = ((held[a].ids, held[b].ids) for a, b in itertools.pairwise(places))
-        shared = np.array([common_prefix(*pair) for pair in pairs], dtype=np.int64)
+        pairs = ((held[a], held[b]) for a, b in itertools.pairwise(places))
+        shared = np.array([shared_tokens(*pair, min_shared=0) for pair in pairs], dtype=np.int64)
         return cls(np.array(places, dtype=np.int64), _families(shared), together)
 
-    def shuffled(self, random: np.random.Generator) -> np.ndarray:
-        """A new order of all examples."""
-        count = len(self.places)
-        apart = [np.arange(count), *reversed(self.families)]  # the last one counts first
+    def shuffled(self, random: np.random.Generator, drawn: np.ndarray | None = None) -> np.ndarray:
+        """A new order of all examples.
+
+        Args:
+            random: what decides it.
+            drawn: the examples to order in place of all, some perhaps several times.
+        """
+        apart = [np.arange(len(self.places)), *reversed(self.families)]  # the last counts first
         ranks = [random.permutation(int(family[-1]) + 1)[family] for family in apart]
-        walk = np.roll(self.places[np.lexsort(ranks)], random.integers(count))
+        walk = self.places[np.lexsort(ranks)]
+        if drawn is not None:
+            walk = _repeated(walk, np.bincount(drawn, minlength=len(walk)))
+        count = len(walk)
+        walk = np.roll(walk, random.integers(count))
         whole = count - count % self.together
         blocks = walk[:whole].reshape(-1, self.together)
         return np.concatenate([random.permutation(blocks).reshape(-1), walk[whole:]])
+
+
+def _repeated(walk: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """A walk over some examples, several times over those that are wanted several times.
+
+    The second time comes after all first times: copies of an example are not its relatives, and
+    a step of them would say nothing new.
+
+    Args:
+        walk: (examples,) all of them in order.
+        times: (examples,) how often each is wanted.
+    """
+    wanted = times[walk]
+    firsts = np.repeat(np.cumsum(wanted) - wanted, wanted)
+    which = np.arange(len(firsts)) - firsts  # the how-manieth time
+    return np.repeat(walk, wanted)[np.argsort(which, kind="stable")]
 
 
 def _families(shared: np.ndarray) -> tuple[np.ndarray, ...]:
