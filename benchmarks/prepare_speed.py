@@ -45,7 +45,7 @@ def stages(recipe: Recipe, renderer: Renderer) -> None:
         "  templates", lambda: [renderer._training_pieces(example) for example in splits.train]
     )
     pieces = [piece for plan in plans for sequence in plan for piece in sequence]
-    timed("  tokens", lambda: renderer._encode(pieces))
+    timed("  tokens", lambda: renderer.form.encode(pieces))
 
 
 def main() -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 from transformers import __version__ as transformers_version
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from tutelage.errors import UserError, missing_extra
 from tutelage.model.embedded import PACKAGES
+from tutelage.model.families import families
 from tutelage.model.folders import fingerprint, locate, read_config
 from tutelage.model.options import ModelOptions
 from tutelage.model.precision import choose
@@ -78,7 +78,7 @@ def load(
     config = read_config(folder)
     family = _family(config, options.base)
     tokenizer = _tokenizer(folder)
-    model, notes = _weights(folder, choice.dtype, attention)
+    model, notes = _weights(folder, choice.dtype, attention, families.get(family).loader)
     # Files written later name the base as its user did, not a path of this machine's cache.
     model.name_or_path = options.base
     if not in_host_memory:
@@ -119,24 +119,25 @@ def _tokenizer(folder: Path) -> Tokenizer:
 
 
 def _family(config: dict[str, Any], base: str) -> str:
-    """The family of a configuration; for now only causal models have one."""
-    kind = config["model_type"]
-    expected = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(kind)
-    architecture = next(iter(config.get("architectures") or [expected]))
-    if expected is None or architecture != expected:
-        raise UserError(
-            f"'{base}' is a {architecture or kind}, which transformers {transformers_version} "
-            "does not know as a causal language model",
-            where="model.base",
-            fix="choose a decoder-only language model",
-        )
-    return "causal"
+    """The name of the family that a configuration belongs to."""
+    for name in families.names():
+        if families.get(name).builds(config):
+            return name
+    architecture = next(iter(config.get("architectures") or [config["model_type"]]))
+    raise UserError(
+        f"'{base}' is a {architecture}, which transformers {transformers_version} "
+        "does not know as a causal language model",
+        where="model.base",
+        fix="choose a decoder-only language model",
+    )
 
 
-def _weights(folder: Path, dtype: torch.dtype, attention: str) -> tuple[PreTrainedModel, list[str]]:
+def _weights(
+    folder: Path, dtype: torch.dtype, attention: str, loader: Any
+) -> tuple[PreTrainedModel, list[str]]:
     try:
         with quiet_transformers():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = loader.from_pretrained(
                 folder,
                 dtype=dtype,
                 attn_implementation=attention,

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from tutelage import ranks
 from tutelage.errors import UserError, missing_extra
-from tutelage.model.families.family import decoder
+from tutelage.model.families.family import stacks
 
 Linear = TypeVar("Linear", bound=nn.Module)
 
@@ -98,7 +98,7 @@ def quantize(model: PreTrainedModel) -> None:
     layers = [
         (name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)
     ]
-    inside = set(decoder(model).modules())
+    inside = {module for stack in stacks(model) for module in stack.modules()}
     chosen = [(name, module) for name, module in layers if module in inside]
     if not chosen:
         raise UserError(

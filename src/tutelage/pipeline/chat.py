@@ -68,8 +68,7 @@ class Chat:
                 on_text(text[len(shown) :])
                 shown = text
 
-        # One sequence alone: a single row is faster than the fixed rows of a batch.
-        self.bench.decoder(self.options, rows=1).run([request], on_token)
+        self.bench.decoder(self.options, alone=True).run([request], on_token)
         answer = renderer.answer(ids)
         on_text(answer.removeprefix(shown))
         return answer

@@ -150,9 +150,9 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         },
         tasks=prepared.tasks(),
         sequences=len(sequences),
-        tokens=sum(len(sequence.ids) for sequence in sequences),
+        tokens=sum(map(len, sequences)),
         supervised_tokens=sum(sequence.supervised_tokens for sequence in sequences),
-        longest=max(len(sequence.ids) for sequence in sequences),
+        longest=max(map(len, sequences)),
         stop_trained=sum(sequence.stop_trained for sequence in sequences),
         drift_checked=compared,
         drift=drift,
@@ -190,7 +190,7 @@ def _largest_step(loop: Loop) -> tuple[float, int]:
     started = time.perf_counter()
     loop.try_pack(largest)
     per_token = (time.perf_counter() - started) / len(largest)
-    tokens = sum(len(s.ids) for example in loop.examples for s in example.all_sequences)
+    tokens = sum(len(s) for example in loop.examples for s in example.all_sequences)
     share = loop.steps / loop.order.steps_an_epoch
     return per_token * tokens * share, peak_memory(loop.model.device)
 

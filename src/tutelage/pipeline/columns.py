@@ -6,7 +6,7 @@ As Arrow they are one table with a row an example, which any Arrow reader unders
 
     file, task: dictionary<string>   row: int64   negatives: int32 (how many sequences, at the end)
     sequences: large_list<struct<ids: large_list<int32>, weights: large_list<float>,
-                                 stop_trained: bool>>
+                                 stop_trained: bool, source: large_list<int32>>>
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Columns(Sequence[TrainingExample]):
         token_ends: (sequences + 1,) int64, where each sequence's tokens end; 0 comes first.
         ids: (tokens,) int32.
         weights: (tokens,) float32.
+        source_ends: (sequences + 1,) int64, where each sequence's source ends; 0 comes first.
+        sources: (source tokens,) int32, what an encoder reads.
     """
 
     files: tuple[str, ...]
@@ -55,6 +57,8 @@ class Columns(Sequence[TrainingExample]):
     token_ends: np.ndarray
     ids: np.ndarray
     weights: np.ndarray
+    source_ends: np.ndarray
+    sources: np.ndarray
 
     def __len__(self) -> int:
         return len(self.row)
@@ -81,9 +85,20 @@ class Columns(Sequence[TrainingExample]):
         counts = np.bincount(self.task, minlength=len(self.tasks)).tolist()
         return dict(zip(self.tasks, counts, strict=True))
 
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example, all its sequences together, (examples,) int64."""
+        return np.diff((self.token_ends + self.source_ends)[self.sequence_ends])
+
+    def supervised_tokens(self) -> np.ndarray:
+        """Tokens of each example that count in the loss, (examples,) int64."""
+        supervised = np.cumsum(self.weights != 0, dtype=np.int64)
+        before = np.concatenate([[0], supervised])
+        return np.diff(before[self.token_ends[self.sequence_ends]])
+
     def content(self) -> Iterator[np.ndarray]:
         """What is learned from, for a digest: everything but where it came from."""
         yield from (self.negatives, self.sequence_ends, self.token_ends, self.ids, self.weights)
+        yield from (self.source_ends, self.sources)
 
     def _example(self, at: int) -> TrainingExample:
         first, last = self.sequence_ends[at : at + 2].tolist()
@@ -96,18 +111,21 @@ class Columns(Sequence[TrainingExample]):
     def _sequence(self, number: int) -> Rendered:
         start, end = self.token_ends[number : number + 2].tolist()
         stop = bool(self.stop_trained[number])
-        return Rendered(self.ids[start:end], self.weights[start:end], stop)
+        begin, until = self.source_ends[number : number + 2].tolist()
+        source = self.sources[begin:until]
+        return Rendered(self.ids[start:end], self.weights[start:end], stop, source)
 
     def table(self) -> pa.Table:
         """As an Arrow table, without copying."""
         import pyarrow as pa
 
         tokens, ends = pa.array(self.token_ends), pa.array(self.sequence_ends)
-        names = ["ids", "weights", "stop_trained"]
+        names = ["ids", "weights", "stop_trained", "source"]
         parts = [
             pa.LargeListArray.from_arrays(tokens, pa.array(self.ids)),
             pa.LargeListArray.from_arrays(tokens, pa.array(self.weights)),
             pa.array(self.stop_trained),
+            pa.LargeListArray.from_arrays(pa.array(self.source_ends), pa.array(self.sources)),
         ]
         sequences = pa.StructArray.from_arrays(parts, names)
         return pa.table(
@@ -126,6 +144,7 @@ class Columns(Sequence[TrainingExample]):
         nested = batch.column("sequences")
         sequences = nested.values
         ids, weights = sequences.field("ids"), sequences.field("weights")
+        source = sequences.field("source")
         file, task = batch.column("file"), batch.column("task")
         return cls(
             files=tuple(file.dictionary.to_pylist()),
@@ -139,6 +158,8 @@ class Columns(Sequence[TrainingExample]):
             token_ends=ids.offsets.to_numpy(),
             ids=ids.values.to_numpy(),
             weights=weights.values.to_numpy(),
+            source_ends=source.offsets.to_numpy(),
+            sources=source.values.to_numpy(),
         )
 
 
@@ -163,6 +184,8 @@ class ColumnsBuilder:
     _token_ends: array[int] = field(default_factory=lambda: array("q", [0]))
     _ids: array[int] = field(default_factory=lambda: array("i"))
     _weights: array[float] = field(default_factory=lambda: array("f"))
+    _source_ends: array[int] = field(default_factory=lambda: array("q", [0]))
+    _sources: array[int] = field(default_factory=lambda: array("i"))
 
     def add(self, example: TrainingExample) -> None:
         """Take one example."""
@@ -174,6 +197,8 @@ class ColumnsBuilder:
             self._ids.frombytes(sequence.ids.tobytes())
             self._weights.frombytes(sequence.weights.tobytes())
             self._token_ends.append(len(self._ids))
+            self._sources.frombytes(sequence.source.tobytes())
+            self._source_ends.append(len(self._sources))
             self._stop_trained.append(sequence.stop_trained)
         self._sequence_ends.append(len(self._stop_trained))
 
@@ -191,6 +216,8 @@ class ColumnsBuilder:
             token_ends=_view(self._token_ends),
             ids=_view(self._ids),
             weights=_view(self._weights),
+            source_ends=_view(self._source_ends),
+            sources=_view(self._sources),
         )
 
 

@@ -19,7 +19,6 @@ from tutelage.evaluate.comparison import AnswerComparison, compare_answers
 from tutelage.evaluate.forgetting import forgetting
 from tutelage.evaluate.scoring import AnswerScores
 from tutelage.infer.backend import Answer, Request
-from tutelage.infer.likelihood import log_likelihoods
 from tutelage.model.context import context_length
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Item, Prepared, prepare, read
@@ -120,10 +119,10 @@ def _general_ids(bench: Workbench) -> list[list[int]]:
 
 def _losses(bench: Workbench, texts: Sequence[Sequence[int]]) -> list[float]:
     """Negative log-likelihood of each document, in nats."""
-    return [
-        -float(values.sum(dtype="float64"))
-        for values in log_likelihoods(bench.family, bench.model, texts)
-    ]
+    found = bench.inference.text_log_probabilities(
+        bench.family, bench.model, bench.renderer.form, texts
+    )
+    return [-float(values.sum(dtype="float64")) for values in found]
 
 
 def _comparison(compared: AnswerComparison) -> dict[str, Any]:

@@ -244,7 +244,7 @@ def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
 def _data(prepared: Prepared) -> dict[str, Any]:
     sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
     supervised = np.array([sequence.supervised_tokens for sequence in sequences])
-    lengths = np.array([len(sequence.ids) for sequence in sequences])
+    lengths = np.array([len(sequence) for sequence in sequences])
     fates = prepared.ledger.table().explode("reasons").drop_nulls("reasons")
     reasons = fates.group_by("fate", "reasons").len("count").sort("count", descending=True)
     return {

@@ -20,7 +20,8 @@ from transformers import PreTrainedModel
 
 from tutelage import ranks
 from tutelage.errors import UserError
-from tutelage.infer.decoder import ROWS, Decoder
+from tutelage.infer.backend import Backend
+from tutelage.infer.families import Inference, inferences
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.families import Family, families
 from tutelage.model.fused import fuse
@@ -64,9 +65,17 @@ class Workbench:
         """The model in its present state."""
         return self.loaded.model
 
-    def decoder(self, options: DecodeOptions, rows: int = ROWS) -> Decoder:
-        """A decoder over the model in its present state."""
-        return Decoder(self.family, self.model, self.stop_ids, options, rows)
+    @property
+    def inference(self) -> Inference:
+        """How models of its family answer and are scored."""
+        return inferences.get(self.loaded.family)
+
+    def decoder(self, options: DecodeOptions, *, alone: bool = False) -> Backend:
+        """What answers prompts with the model in its present state; `alone`, one at a time."""
+        form = self.renderer.form
+        return self.inference.backend(
+            self.family, self.model, form, self.stop_ids, options, alone=alone
+        )
 
     @contextmanager
     def as_base(self) -> Iterator[None]:
@@ -158,10 +167,10 @@ def from_recipe(recipe: Recipe, *, in_host_memory: bool = False) -> Workbench:
     precision = str(loaded.dtype).removeprefix("torch.")
     model = recipe.model.model_copy(update={"precision": precision})
     recipe = recipe.model_copy(update={"model": model})
-    negatives = objectives.get(recipe.train.objective)(recipe.train).negatives
-    renderer = Renderer(loaded.tokenizer, recipe.prompt, negatives)
     family, method = families.get(loaded.family), methods.get(recipe.model.method)
-    probe_model(family, loaded.model)
+    negatives = objectives.get(recipe.train.objective)(recipe.train).negatives
+    renderer = Renderer(loaded.tokenizer, recipe.prompt, negatives, family.form(loaded.model))
+    family.probe(loaded.model)
     fuse(family, loaded.model)
     notes = [*loaded.notes, *method.prepare(loaded.model, recipe.model, recipe.train.seed)]
     stops = renderer.stop_ids | configured_stops(loaded.model)
@@ -196,16 +205,6 @@ def from_run(run: RunFolder, recipe: Recipe) -> Workbench:
     check_same_base(described, bench.loaded)
     bench.method.load(bench.model, folder)
     return bench
-
-
-def probe_model(family: Family, model: PreTrainedModel) -> None:
-    """Prove that backbone, head and our attention make up the model's own forward pass."""
-    from tutelage.model.attention import TreeLayout, using
-    from tutelage.prompt.tree import Segment
-
-    tokens = 8  # what the family's probe feeds
-    with using(TreeLayout([Segment(0, tokens, -1)], model.device)):
-        family.probe(model)
 
 
 def check_same_base(described: dict[str, Any], loaded: LoadedModel) -> None:

@@ -8,6 +8,7 @@ with it its stop token: a model must not learn to stop where a limit happened to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -43,7 +44,7 @@ def held_to_limit(
         UserError: one is too long and `over_long` is `error`.
     """
     limit, policy = options.max_tokens, options.over_long
-    longest = max(len(sequence.ids) for sequence in sequences)
+    longest = max(map(len, sequences))
     if longest <= limit:
         return Rendering(tuple(sequences))
     found = f"{longest} tokens, {longest - limit} over the limit of {limit}"
@@ -57,25 +58,41 @@ def held_to_limit(
         return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
     limits = [limit] * len(sequences)
     if alike and policy == "truncate_prompt":
-        responses = [len(one.ids) - int(one.weights.argmax()) for one in sequences]
+        responses = [len(one) - _prompt_length(one) for one in sequences]
         limits = [limit - max(responses) + response for response in responses]
     cut = [_cut(one, most, policy) for one, most in zip(sequences, limits, strict=True)]
     fitted = tuple(sequence for sequence in cut if sequence is not None)
     if not fitted or (alike and len(fitted) < len(cut)):
         return Rendering((), Fate.DROPPED, Reason.OVER_LONG, found)
-    gone = sum(len(one.ids) for one in sequences) - sum(len(one.ids) for one in fitted)
+    gone = sum(map(len, sequences)) - sum(map(len, fitted))
     detail = f"{gone} tokens cut (limit {limit})"
     return Rendering(fitted, Fate.TRUNCATED, REASONS[policy], detail)
 
 
 def _cut(sequence: Rendered, limit: int, policy: Cut) -> Rendered | None:
-    if len(sequence.ids) <= limit:
+    if len(sequence) <= limit:
         return sequence
-    kept = fit(sequence.weights, limit, policy)
+    source = sequence.source
+    if len(source) and policy == "truncate_prompt":
+        room = limit - len(sequence.ids)
+        return (
+            replace(sequence, source=source[prompt_ends(len(source), room)]) if room >= 2 else None
+        )
+    kept = fit(sequence.weights, limit - len(source), policy)
     if kept is None:
         return None
     ends_turn = not sequence.weights[kept[-1] + 1 :][:1].any()
-    return Rendered(sequence.ids[kept], sequence.weights[kept], sequence.stop_trained and ends_turn)
+    return replace(
+        sequence,
+        ids=sequence.ids[kept],
+        weights=sequence.weights[kept],
+        stop_trained=sequence.stop_trained and ends_turn,
+    )
+
+
+def _prompt_length(sequence: Rendered) -> int:
+    """Tokens of the prompt: the source, or what precedes the first supervised token."""
+    return len(sequence.source) or int(sequence.weights.argmax())
 
 
 def fit(weights: np.ndarray, limit: int, policy: Cut) -> np.ndarray | None:

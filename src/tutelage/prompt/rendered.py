@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tutelage.data.fates import Fate, Reason
+
+
+def nothing() -> np.ndarray:
+    """No tokens, (0,) int32."""
+    return np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +19,21 @@ class Rendered:
     """One token sequence to train on.
 
     Attributes:
-        ids: (tokens,) int32.
+        ids: (tokens,) int32; of an encoder-decoder, what its decoder reads.
         weights: (tokens,) float32, the loss weight of predicting each token from those before
             it; the first is always 0.
         stop_trained: the last supervised token ends the assistant's turn.
+        source: (source tokens,) int32, what an encoder-decoder's encoder reads; empty for others.
     """
 
     ids: np.ndarray
     weights: np.ndarray
     stop_trained: bool
+    source: np.ndarray = field(default_factory=nothing)
+
+    def __len__(self) -> int:
+        """Tokens computed for it alone, those of the source included."""
+        return len(self.source) + len(self.ids)
 
     @property
     def supervised_tokens(self) -> int:

@@ -91,6 +91,12 @@ class ChatTemplate:
         """The Jinja sources."""
         return (self.text,) if isinstance(self.text, str) else tuple(self.text.values())
 
+    @property
+    def place(self) -> str:
+        """What it is called in messages."""
+        named = self.origin in ("tokenizer", "default")
+        return f"chat template ({self.origin})" if named else self.origin
+
     def render(
         self,
         messages: Sequence[Message],
@@ -188,8 +194,15 @@ def fold_system(messages: Sequence[Message]) -> list[Message]:
     return rest
 
 
-def choose_template(tokenizer: PreTrainedTokenizerBase, file: str | None) -> ChatTemplate:
+def choose_template(
+    tokenizer: PreTrainedTokenizerBase, file: str | None, default: str = DEFAULT_TEMPLATE
+) -> ChatTemplate:
     """The template to use, tried once so that a broken one fails now.
+
+    Args:
+        tokenizer: the base model's.
+        file: a template in place of its own.
+        default: the template if there is neither.
 
     Raises:
         UserError: the file cannot be read, or the template fails on one user turn.
@@ -213,7 +226,7 @@ def choose_template(tokenizer: PreTrainedTokenizerBase, file: str | None) -> Cha
                 where="model.base",
                 fix="give a template that ends the assistant's turn in prompt.template",
             )
-        text, origin = DEFAULT_TEMPLATE, "default"
+        text, origin = default, "default"
     variables = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
     template = ChatTemplate(text, origin, variables)
     try:

@@ -4,7 +4,9 @@ Instruction data shares prefixes: a system prompt, a task definition, one prompt
 responses. A forest keeps each shared prefix as one segment with branches below it. Positions
 follow the path from the root, and attention is to follow the path too, so every token is computed
 once and nothing but speed changes. A token with several continuations predicts each of them, with
-the weights of the sequences that take it.
+the weights of the sequences that take it. What an encoder reads (a source) sees itself in both
+directions, so it is shared only as a whole: each distinct source is there once, and the sequences
+that go with it form trees among themselves.
 """
 
 from __future__ import annotations
@@ -37,6 +39,25 @@ class Segment(NamedTuple):
     parent: int
 
 
+class Sources(NamedTuple):
+    """What the encoder of an encoder-decoder reads: each distinct source once, one row.
+
+    Attributes:
+        ids: (source tokens,) int64.
+        ends: for each source, one past its last token in the row.
+        reads: for each segment of the forest, which source its tokens go with. Segments with the
+            same source are neighbours.
+    """
+
+    ids: np.ndarray
+    ends: tuple[int, ...]
+    reads: tuple[int, ...]
+
+    def lengths(self) -> list[int]:
+        """Tokens of each source."""
+        return [end - start for start, end in itertools.pairwise((0, *self.ends))]
+
+
 class Occurrences(NamedTuple):
     """Every supervised token of every sequence, before equal predictions are merged.
 
@@ -65,6 +86,7 @@ class Forest:
         occurrences: which sequences each target belongs to; the weights are their sums.
         logical_tokens: tokens of the sequences before merging.
         supervised_tokens: sum of the loss weights.
+        sources: what the encoder reads; nothing for models without one.
     """
 
     ids: np.ndarray
@@ -76,9 +98,11 @@ class Forest:
     occurrences: Occurrences
     logical_tokens: int
     supervised_tokens: float
+    sources: Sources
 
     def __len__(self) -> int:
-        return len(self.ids)
+        """Tokens computed, those of the sources included."""
+        return len(self.ids) + len(self.sources.ids)
 
 
 def common_prefix(first: np.ndarray, second: np.ndarray) -> int:
@@ -88,9 +112,23 @@ def common_prefix(first: np.ndarray, second: np.ndarray) -> int:
     return int(differ[0]) if len(differ) else length
 
 
-def sharing_key(sequence: Rendered) -> bytes:
-    """Sorts by ids, so that sequences with a common prefix are neighbours."""
-    return sequence.ids.astype(">u4").tobytes()
+def shared_tokens(first: Rendered, second: Rendered, min_shared: int = MIN_SHARED) -> int:
+    """How many tokens of a sequence are not computed again beside another one.
+
+    Args:
+        first: one of them.
+        second: the other.
+        min_shared: shortest prefix that is merged.
+    """
+    if not np.array_equal(first.source, second.source):
+        return 0
+    prefix = common_prefix(first.ids, second.ids)
+    return len(first.source) + (prefix if prefix >= min_shared else 0)
+
+
+def sharing_key(sequence: Rendered) -> tuple[bytes, bytes]:
+    """Sorts by source, then ids, so that sequences with a common prefix are neighbours."""
+    return sequence.source.astype(">u4").tobytes(), sequence.ids.astype(">u4").tobytes()
 
 
 def in_sharing_order(sequences: Sequence[Rendered]) -> list[Rendered]:
@@ -116,9 +154,17 @@ class _Builder:
         self.ordered = ordered
         self.order = order  # the place of each as it was given
         self.min_shared = min_shared
-        self.shared = [
-            common_prefix(first.ids, second.ids) for first, second in itertools.pairwise(ordered)
+        same = [
+            np.array_equal(first.source, second.source)
+            for first, second in itertools.pairwise(ordered)
         ]
+        self.shared = [
+            common_prefix(first.ids, second.ids) if alike else 0
+            for alike, (first, second) in zip(same, itertools.pairwise(ordered), strict=True)
+        ]
+        # For each sequence the number of its source.
+        self.source_of = np.cumsum([0, *(not alike for alike in same)])
+        self.reads: list[int] = []
         self.segments: list[Segment] = []
         self.ids: list[np.ndarray] = []
         self.positions: list[np.ndarray] = []
@@ -140,9 +186,18 @@ class _Builder:
             targets=targets,
             weights=weights.astype(np.float32),
             occurrences=occurrences,
-            logical_tokens=sum(len(sequence.ids) for sequence in self.ordered),
+            logical_tokens=sum(map(len, self.ordered)),
             supervised_tokens=float(sum(sequence.weights.sum() for sequence in self.ordered)),
+            sources=self._sources(),
         )
+
+    def _sources(self) -> Sources:
+        first = np.unique(self.source_of, return_index=True)[1]
+        distinct = [self.ordered[at].source for at in first]
+        ends = np.cumsum([len(source) for source in distinct]).tolist()
+        if not ends[-1]:  # the model has no encoder
+            return Sources(np.zeros(0, dtype=np.int64), (), ())
+        return Sources(np.concatenate(distinct).astype(np.int64), tuple(ends), tuple(self.reads))
 
     def _branches(
         self, first: int, last: int, depth: int, parent: int
@@ -170,6 +225,7 @@ class _Builder:
         self.ids.append(self.ordered[first].ids[depth:until].astype(np.int64))
         self.positions.append(np.arange(depth, until))
         self.segments.append(Segment(start, self.length, parent))
+        self.reads.append(int(self.source_of[first]))
         return len(self.segments) - 1
 
     def _targets(self) -> tuple[np.ndarray, np.ndarray, Occurrences]:

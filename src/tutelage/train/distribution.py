@@ -30,7 +30,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tutelage import ranks
 from tutelage.errors import UserError
-from tutelage.model.families.family import decoder
+from tutelage.model.families.family import stacks
 
 PATIENCE = timedelta(hours=2)
 """How long a process waits for the others, who may be reading data or trying the largest step.
@@ -252,7 +252,7 @@ def like(full: Tensor, tensor: Tensor) -> Tensor:
 
 def _layers(model: PreTrainedModel) -> list[nn.Module]:
     """The repeated layers of a model: those it can recompute one at a time; inner ones first."""
-    modules = list(decoder(model).modules())
+    modules = [module for stack in stacks(model) for module in stack.modules()]
     return [
         module for module in reversed(modules) if isinstance(module, GradientCheckpointingLayer)
     ]

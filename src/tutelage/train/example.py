@@ -77,5 +77,5 @@ def check_context(model: PreTrainedModel, examples: Iterable[TrainingExample]) -
 
 
 def _length(example: TrainingExample) -> int:
-    """Tokens of the example's longest sequence."""
-    return max(len(sequence.ids) for sequence in example.all_sequences)
+    """Tokens of the longest that encoder or decoder reads of the example."""
+    return max(max(len(one.source), len(one.ids)) for one in example.all_sequences)

@@ -165,7 +165,7 @@ class Loop:
         """Packs of the step that will need most memory: the longest examples together."""
 
         def tokens(example: TrainingExample) -> int:
-            return sum(len(sequence.ids) for sequence in example.all_sequences)
+            return sum(map(len, example.all_sequences))
 
         taken = heapq.nlargest(self.options.batch_size, self.examples, key=tokens)
         return self.passes.packs(self.passes.with_reference(taken))

@@ -17,9 +17,9 @@ from tutelage.prompt.renderer import Rendered
 from tutelage.prompt.tree import (
     MIN_SHARED,
     Forest,
-    common_prefix,
     in_sharing_order,
     merge,
+    shared_tokens,
     sharing_key,
 )
 
@@ -90,15 +90,12 @@ def _new_tokens(ordered: Sequence[Group], min_shared: int) -> list[int]:
     new = []
     for at, group in enumerate(ordered):
         beside = ordered[at - 1] if at else ()
-        shared = max((common_prefix(group[0].ids, other.ids) for other in beside), default=0)
-        new.append(_alone(group, min_shared) - (shared if shared >= min_shared else 0))
+        shared = max((shared_tokens(group[0], other, min_shared) for other in beside), default=0)
+        new.append(_alone(group, min_shared) - shared)
     return new
 
 
 def _alone(group: Group, min_shared: int) -> int:
     """Tokens that a group in sharing order needs, at least."""
-    needed = len(group[0].ids)
-    for before, sequence in itertools.pairwise(group):
-        shared = common_prefix(before.ids, sequence.ids)
-        needed += len(sequence.ids) - (shared if shared >= min_shared else 0)
-    return needed
+    shared = (shared_tokens(*pair, min_shared) for pair in itertools.pairwise(group))
+    return sum(map(len, group)) - sum(shared)

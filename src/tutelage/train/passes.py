@@ -15,7 +15,6 @@ import torch
 from transformers import PreTrainedModel
 
 from tutelage.model.attention import using
-from tutelage.model.attention.kernels import forest_layout
 from tutelage.model.families import Family
 from tutelage.train.distribution import ALONE, Unit, World
 from tutelage.train.example import Pack, TrainingExample
@@ -123,7 +122,7 @@ class Passes:
 
     def _attending(self, pack: Pack) -> AbstractContextManager[None]:
         """Attention set to the pack's trees."""
-        return using(forest_layout(self.kernel, pack.forest.segments, self.model.device))
+        return using(self.family.layout(self.model, pack.forest, self.kernel))
 
     def _loss(self, pack: Pack) -> PackLoss:
         found: PackLoss = self.unit(lambda model: self.objective.loss(self.family, model, pack))

@@ -15,14 +15,9 @@ def predicting_states(
     family: Family, model: PreTrainedModel, forest: Forest
 ) -> tuple[Tensor, Tensor]:
     """Hidden states that predict the forest's targets (targets, width), and the targets."""
-    device = model.device
-    hidden = family.hidden_states(
-        model,
-        torch.from_numpy(forest.ids)[None].to(device),
-        torch.from_numpy(forest.positions)[None].to(device),
-    )
-    predictors = torch.from_numpy(forest.predictors).to(device)
-    return hidden[predictors], torch.from_numpy(forest.targets).to(device)
+    hidden = family.forest_states(model, forest)
+    predictors = torch.from_numpy(forest.predictors).to(hidden.device)
+    return hidden[predictors], torch.from_numpy(forest.targets).to(hidden.device)
 
 
 def forest_log_probabilities(family: Family, model: PreTrainedModel, forest: Forest) -> Tensor:

@@ -29,7 +29,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
-from tutelage.model.families.family import decoder
+from tutelage.model.families.family import stacks
 from tutelage.train.options import Recomputed
 
 ACTIVATIONS = ("transformers.activations", "torch.nn.modules.activation")
@@ -55,7 +55,7 @@ def recompute_activations(model: PreTrainedModel, mode: Recomputed) -> None:
     if mode == "full":
         _installed[model] = _recompute_layers(model)
     elif mode == "selective":
-        _installed[model] = CheapTensors(decoder(model), _gated(model)).remove
+        _installed[model] = CheapTensors(stacks(model), _gated(model)).remove
 
 
 def _recompute_layers(model: PreTrainedModel) -> Callable[[], None]:
@@ -84,23 +84,25 @@ def _recompute_layers(model: PreTrainedModel) -> Callable[[], None]:
 class CheapTensors:
     """Keeps, of what cheap modules make, only what is needed to make it again.
 
-    While the decoder runs, autograd hands over each tensor that it wants to keep. One that was
-    made inside a cheap module, or by it, is replaced by a note of the module's call, which keeps
-    the call's input (nearly always kept for another reason too).
+    While layers run, autograd hands over each tensor that it wants to keep. One that was made
+    inside a cheap module, or by it, is replaced by a note of the module's call, which keeps the
+    call's input (nearly always kept for another reason too).
 
     Args:
-        decoder: the model without its head.
+        layers: the model's stacks of layers, without its head.
         gated: those of its modules that multiply an activation with what it gates.
     """
 
-    def __init__(self, decoder: nn.Module, gated: Sequence[nn.Module]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], gated: Sequence[nn.Module]) -> None:
         self._calls: list[_Call] = []  # of the modules that are running, innermost last
         self._made: dict[int, _Made] = {}  # by the storage of what each made
-        self._hooks = [
-            decoder.register_forward_pre_hook(self._begin),
-            decoder.register_forward_hook(self._end, always_call=True),
-        ]
-        for module in decoder.modules():
+        self._hooks: list[RemovableHandle] = []
+        for stack in layers:
+            self._hooks += [
+                stack.register_forward_pre_hook(self._begin),
+                stack.register_forward_hook(self._end, always_call=True),
+            ]
+        for module in (module for stack in layers for module in stack.modules()):
             if _is_cheap(module):
                 self._hooks += [
                     module.register_forward_pre_hook(self._enter, with_kwargs=True),
@@ -292,7 +294,7 @@ def _gated(model: PreTrainedModel) -> list[nn.Module]:
     found = []
     width = model.config.get_text_config().hidden_size
     row = torch.linspace(-1, 1, width, dtype=model.dtype, device=model.device)[None, None]
-    for module in decoder(model).modules():
+    for module in (module for stack in stacks(model) for module in stack.modules()):
         if dict(module.named_children()).keys() >= GATED:
             seen: dict[str, Tensor] = {}
             hooks = [_record(module, name, seen) for name in GATED]

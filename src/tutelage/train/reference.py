@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from tutelage.model.attention import TreeLayout, using
+from tutelage.model.attention import using
 from tutelage.model.families import Family
 from tutelage.prompt.rendered import Rendered
 from tutelage.train.distribution import ALONE, Unit, World
@@ -49,7 +49,7 @@ def log_probability_sums(
     sums = np.zeros(len(sequences))
     packs = pack_groups([(sequence,) for sequence in sequences], budget)
     for index, (forest, places) in world.share(packs, cost=lambda pack: len(pack.forest)):
-        with using(TreeLayout(forest.segments, unit.model.device)):
+        with using(family.layout(unit.model, forest, "segments")):
             values = unit(partial(forest_log_probabilities, family, forest=forest))
         if index is not None:
             sums[places] = sequence_sums(values.double(), forest, len(places)).cpu().numpy()

@@ -4,7 +4,15 @@ Importing this package registers the implementation named `tutelage`; a model lo
 computes whatever layout `using` has set, and refuses to run without one.
 """
 
+from tutelage.model.attention.encoder import BidirectionalLayout, EncoderDecoderLayout
 from tutelage.model.attention.layout import NAME, Layout, using
 from tutelage.model.attention.tree import TreeLayout
 
-__all__ = ["NAME", "Layout", "TreeLayout", "using"]
+__all__ = [
+    "NAME",
+    "BidirectionalLayout",
+    "EncoderDecoderLayout",
+    "Layout",
+    "TreeLayout",
+    "using",
+]

@@ -13,26 +13,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from transformers import AttentionInterface
 
 NAME = "tutelage"
 
+Role = Literal["causal", "encoder", "cross"]
+"""Who sees whom in a layer: a decoder's tokens those before them, an encoder's tokens each other,
+or a decoder's tokens an encoder's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """What one layer hands over, for the one row of tokens there is.
+    """What one layer hands over, for the one row of tokens there is (two in an encoder-decoder).
 
     Attributes:
         query: (1, heads, tokens, head size).
-        key: (1, key heads, tokens, head size).
-        value: (1, key heads, tokens, head size).
+        key: (1, key heads, tokens, head size); in the role `cross`, of the encoder's row.
+        value: (1, key heads, tokens, head size); likewise.
         scale: factor on the dot products.
         window: how many tokens back a token sees, itself included; None for all.
         dropout: probability of dropping an attention weight.
-        layer: the layer's index, for layouts that keep keys and values.
+        layer: the layer's index, for layouts that keep keys and values; -1 in encoders that do
+            not number theirs.
+        role: who sees whom.
+        bias: (heads, 2 reach + 1), added to the score of a key at each distance from the query,
+            from `reach` before it to `reach` behind it (T5); None for nearly all models.
     """
 
     query: torch.Tensor
@@ -42,6 +50,8 @@ class Heads:
     window: int | None
     dropout: float
     layer: int
+    role: Role = "causal"
+    bias: torch.Tensor | None = None
 
 
 class Layout(Protocol):
@@ -77,6 +87,7 @@ def attention(
     sliding_window: int | None = None,
     softcap: float | None = None,
     s_aux: torch.Tensor | None = None,
+    position_bias: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention signature; see `Layout` for what is computed.
@@ -90,6 +101,8 @@ def attention(
     if softcap is not None or s_aux is not None:
         feature = "soft-capped attention scores" if softcap is not None else "attention sinks"
         raise NotImplementedError(f"{feature} are not supported")
+    role = _role(module)
+    index = getattr(module, "layer_idx", None)
     heads = Heads(
         query,
         key,
@@ -97,9 +110,18 @@ def attention(
         scale=query.shape[-1] ** -0.5 if scaling is None else scaling,
         window=sliding_window,
         dropout=dropout,
-        layer=int(module.layer_idx),  # type: ignore[arg-type]
+        layer=-1 if index is None else int(index),
+        role=role,
+        bias=None if position_bias is None or role == "cross" else position_bias[0, :, 0],
     )
     return _current.attend(heads).transpose(1, 2).contiguous(), None
+
+
+def _role(module: torch.nn.Module) -> Role:
+    """By the marks that transformers' own attention functions go by; decoders may have none."""
+    if getattr(module, "is_causal", True):
+        return "causal"
+    return "cross" if getattr(module, "is_decoder", False) else "encoder"
 
 
 AttentionInterface.register(NAME, attention)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
+from tutelage.model.attention.distance import distance_bias
 from tutelage.model.attention.layout import Heads
 from tutelage.prompt.tree import Segment
 
@@ -54,12 +55,18 @@ class TreeLayout:
     ) -> torch.Tensor:
         queries, length = query.shape[2], key.shape[2]
         alone = queries == length and (heads.window is None or length <= heads.window)
+        mask = None
+        if heads.bias is not None:
+            mask = distance_bias(heads.bias, queries, length)
+            mask = mask + self._mask(queries, length, heads.window, query.dtype)
+        elif not alone:
+            mask = self._mask(queries, length, heads.window, query.dtype)
         return scaled_dot_product_attention(
             query,
             key,
             value,
-            attn_mask=None if alone else self._mask(queries, length, heads.window, query.dtype),
-            is_causal=alone,
+            attn_mask=mask,
+            is_causal=mask is None,
             scale=heads.scale,
             dropout_p=heads.dropout,
             enable_gqa=query.shape[1] != key.shape[1],

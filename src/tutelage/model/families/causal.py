@@ -11,18 +11,24 @@ state from token to token, take no position ids, or compute attention in a way o
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
+from tutelage.model.attention.kernels import Kernel, forest_layout
+from tutelage.model.attention.layout import Layout
 from tutelage.model.attention.tree import paths
 from tutelage.model.families import families
 from tutelage.model.families.family import Head, decoder, output_head
-from tutelage.prompt.tree import Segment
+from tutelage.prompt.dialogue import Dialogue
+from tutelage.prompt.form import MakeForm
+from tutelage.prompt.tree import Forest, Segment
 
 PROBE = (Segment(0, 6, -1), Segment(6, 11, 0), Segment(11, 16, 0), Segment(16, 21, -1))
 """A forest with all that one can have: a prefix, two branches and a second root."""
@@ -39,6 +45,30 @@ where examples meet in the batch of an expert, which changes the rounding of its
 
 class Causal:
     """The family of decoder-only models; see `Family` for what each method gives."""
+
+    loader: Any = AutoModelForCausalLM
+
+    def builds(self, config: Mapping[str, Any]) -> bool:
+        """Whether transformers builds it as a causal language model."""
+        expected = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config["model_type"])
+        architecture = next(iter(config.get("architectures") or [expected]))
+        return expected is not None and architecture == expected
+
+    def form(self, model: PreTrainedModel) -> MakeForm:
+        """The conversation as one text."""
+        return Dialogue
+
+    def layout(self, model: PreTrainedModel, forest: Forest, kernel: Kernel) -> Layout:
+        """Each token sees its own path."""
+        return forest_layout(kernel, forest.segments, model.device)
+
+    def forest_states(self, model: PreTrainedModel, forest: Forest) -> Tensor:
+        """The forest as one packed row."""
+        device = model.device
+        ids, positions = (
+            torch.from_numpy(values)[None].to(device) for values in (forest.ids, forest.positions)
+        )
+        return self.hidden_states(model, ids, positions)
 
     def backbone(self, model: PreTrainedModel) -> nn.Module:
         """The model without its head."""

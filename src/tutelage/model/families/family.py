@@ -7,6 +7,7 @@ rows that carry loss, and apply the head to these alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+
+from tutelage.model.attention.kernels import Kernel
+from tutelage.model.attention.layout import Layout
+from tutelage.prompt.form import MakeForm
+from tutelage.prompt.tree import Forest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,41 @@ def decoder(model: PreTrainedModel) -> nn.Module:
     return module
 
 
+def stacks(model: PreTrainedModel) -> list[nn.Module]:
+    """All modules that turn tokens into hidden states: of an encoder-decoder both."""
+    if model.config.is_encoder_decoder:
+        encoder: nn.Module = model.get_encoder()
+        return [encoder, decoder(model)]
+    return [decoder(model)]
+
+
 class Family(Protocol):
     """What a kind of base model offers."""
+
+    @property
+    def loader(self) -> Any:
+        """transformers' `AutoModelFor…` class that loads such a model with its head."""
+        ...
+
+    def builds(self, config: Mapping[str, Any]) -> bool:
+        """Whether a model folder's `config.json` is of this kind."""
+        ...
+
+    def form(self, model: PreTrainedModel) -> MakeForm:
+        """What the model reads of a conversation."""
+        ...
+
+    def layout(self, model: PreTrainedModel, forest: Forest, kernel: Kernel) -> Layout:
+        """Attention of a forest, for `forest_states` and its backward pass.
+
+        Raises:
+            UserError: the kernel cannot compute it on the model's device.
+        """
+        ...
+
+    def forest_states(self, model: PreTrainedModel, forest: Forest) -> Tensor:
+        """Last hidden states (tokens, width) of a forest's tokens, under its `layout`."""
+        ...
 
     def backbone(self, model: PreTrainedModel) -> nn.Module:
         """The part that turns tokens into the last hidden states."""
@@ -71,7 +110,8 @@ class Family(Protocol):
     def hidden_states(
         self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, **attention: Any
     ) -> Tensor:
-        """Last hidden states (tokens, width) of one packed row.
+        """Last hidden states (tokens, width) of one packed row; of an encoder-decoder, of what
+        its decoder reads.
 
         Args:
             model: the model, tuned or not.

@@ -1,0 +1,106 @@
+"""Attention where tokens see what comes after them, and of decoder tokens on an encoder's.
+
+Like `TreeLayout`, one call of scaled_dot_product_attention a segment, on exactly the keys that it
+may see: there is no padding, and no mask but T5's position bias. Segments of a forest that read
+the same source are neighbours, so they attend it in one call.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from tutelage.model.attention.distance import distance_bias
+from tutelage.model.attention.layout import Heads
+from tutelage.model.attention.tree import TreeLayout
+from tutelage.prompt.tree import Forest
+
+
+class BidirectionalLayout:
+    """Sequences in a row, in each of which every token sees every other.
+
+    Args:
+        lengths: of the sequences, in the order of the row.
+    """
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self._lengths = list(lengths)
+
+    def attend(self, heads: Heads) -> torch.Tensor:
+        """The attended values, (1, heads, tokens, head size)."""
+        return attend_pairs(heads, self._lengths, self._lengths)
+
+
+class EncoderDecoderLayout:
+    """All three kinds of attention of an encoder-decoder over a forest.
+
+    Args:
+        forest: with sources.
+        device: where the rows are.
+    """
+
+    def __init__(self, forest: Forest, device: torch.device | str = "cpu") -> None:
+        self._source_lengths = forest.sources.lengths()
+        self._encoder = BidirectionalLayout(self._source_lengths)
+        self._decoder = TreeLayout(forest.segments, device)
+        reading = zip(forest.sources.reads, forest.segments, strict=True)
+        self._readers = [
+            sum(segment.end - segment.start for _, segment in group)
+            for _, group in itertools.groupby(reading, key=lambda pair: pair[0])
+        ]
+
+    def attend(self, heads: Heads) -> torch.Tensor:
+        """The attended values, (1, heads, tokens, head size), of the row that asks."""
+        match heads.role:
+            case "encoder":
+                return self._encoder.attend(heads)
+            case "causal":
+                return self._decoder.attend(heads)
+            case "cross":
+                return attend_pairs(heads, self._readers, self._source_lengths)
+
+
+def attend_pairs(heads: Heads, queries: Sequence[int], keys: Sequence[int]) -> torch.Tensor:
+    """Attention of each stretch of the queries on its stretch of the keys, all of it.
+
+    Args:
+        heads: the layer's; its window, if any, counts tokens in both directions.
+        queries: tokens of each stretch of the row that asks.
+        keys: tokens of each stretch of the row that is asked.
+
+    Returns:
+        The attended values, (1, heads, tokens, head size).
+    """
+    outputs = [
+        scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=_mask(heads, key.shape[2]),
+            scale=heads.scale,
+            dropout_p=heads.dropout,
+            enable_gqa=query.shape[1] != key.shape[1],
+        )
+        for query, key, value in zip(
+            torch.split(heads.query, list(queries), dim=2),
+            torch.split(heads.key, list(keys), dim=2),
+            torch.split(heads.value, list(keys), dim=2),
+            strict=True,
+        )
+    ]
+    # Token by token in memory, as the output product reads it; see `TreeLayout`.
+    return torch.cat([output.transpose(1, 2) for output in outputs], dim=1).transpose(1, 2)
+
+
+def _mask(heads: Heads, tokens: int) -> torch.Tensor | None:
+    """What is added to the scores of a sequence's tokens among themselves, (…, tokens, tokens)."""
+    mask = None if heads.bias is None else distance_bias(heads.bias, tokens, tokens)
+    if heads.window is None or tokens <= heads.window or heads.role == "cross":
+        return mask
+    places = torch.arange(tokens, device=heads.query.device)
+    far = (places[None] - places[:, None]).abs() >= heads.window
+    hidden = heads.query.new_zeros(tokens, tokens).masked_fill_(far, -torch.inf)
+    return hidden if mask is None else mask + hidden
