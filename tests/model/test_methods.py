@@ -219,7 +219,7 @@ def test_experts_stay_frozen_and_the_user_is_told(plain) -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"use_dora": True}, "use_dora"),
+        ({"use_dora": True}, "one set of matrices"),
         ({"bias": "all"}, "bias"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights"),
@@ -259,7 +259,7 @@ def test_broken_or_foreign_adapters_are_refused(plain, tmp_path: Path) -> None:
     weights = tmp_path / "adapter_model.safetensors"
     tensors = load_file(weights)
     save_file({**tensors, "base_model.model.lm_head.weight": torch.ones(1)}, weights)
-    with pytest.raises(UserError, match="not part of plain LoRA"):
+    with pytest.raises(UserError, match="not part of LoRA"):
         lora.load(plain(), tmp_path)
     weights.write_bytes(b"\x80\x04 a pickle")
     with pytest.raises(UserError, match="cannot be read"):

@@ -15,6 +15,7 @@ from tutelage.model.loading import LoadedModel, load
 from tutelage.model.methods import methods
 from tutelage.model.options import EMBEDDED, LoraOptions, ModelOptions
 from tutelage.prompt.tree import Segment
+from tutelage.recipe.recipe import LEARNING_RATES
 
 pytestmark = [
     pytest.mark.slow,
@@ -71,7 +72,7 @@ def tune(loaded: LoadedModel, wanted: ModelOptions) -> None:
     ids = torch.tensor([loaded.tokenizer.encode("The mat sat on the cat, and the cat was cross.")])
     positions = torch.arange(ids.shape[1])[None]
     trained = method.trainable_parameters(loaded.model).values()
-    optimizer = torch.optim.AdamW(trained, lr=method.learning_rate)
+    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATES[wanted.method])
     losses = []
     for _ in range(8):
         with using(TreeLayout([Segment(0, ids.shape[1], -1)])):

@@ -9,7 +9,6 @@ float32: in bfloat16 rounding alone moves logits by a hundred times the toleranc
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tutelage.errors import UserError, missing_extra
+from tutelage.errors import UserError
 from tutelage.model.fused import unfuse
 from tutelage.model.methods import methods
 from tutelage.model.new_folder import new_folder
@@ -85,7 +84,7 @@ def export(
         prompts: token ids to compare on; at least one, none empty.
 
     Raises:
-        UserError: the folder is taken, the method has no adapter, the extra `peft` is missing,
+        UserError: the folder is taken, the method has no such form, the extra `peft` is missing,
             or the reloaded model is not the same; then nothing is left behind.
     """
     _check_possible(model, folder, method, form)
@@ -99,7 +98,7 @@ def export(
         else:
             methods.get(method).save(model, made)
         _write_tokenizer(tokenizer, template, made, prompts)
-        reloaded = _reload(made, form, base_folder)
+        reloaded = _reload(made, form, method, base_folder)
         found = [_behave(reloaded, prompt, stop_token_ids) for prompt in prompts]
         return compare(expected, found)
 
@@ -130,8 +129,6 @@ def _check_possible(model: PreTrainedModel, folder: Path, method: str, form: For
     if form == "adapter" and not methods.get(method).keeps_base:
         what = f"a model tuned by the method {method} has no adapter"
         raise UserError(what, fix="export it with --to merged")
-    if form == "adapter" and importlib.util.find_spec("peft") is None:
-        raise missing_extra("peft", "peft", "proving that the adapter loads elsewhere")
 
 
 @torch.no_grad()
@@ -181,17 +178,13 @@ def _write_tokenizer(
             raise _not_the_same(f"its tokenizer gives other ids for {text!r:.60}")
 
 
-def _reload(folder: Path, form: Form, base_folder: Path) -> Any:
+def _reload(folder: Path, form: Form, method: str, base_folder: Path) -> Any:
     """The model as somebody without Tutelage loads it."""
     source = folder if form == "merged" else base_folder
     plain = AutoModelForCausalLM.from_pretrained(
         source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     )
-    if form == "merged":
-        return plain
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(plain, folder).get_base_model()
+    return plain if form == "merged" else methods.get(method).loaded_elsewhere(plain, folder)
 
 
 def _not_the_same(why: str) -> UserError:

@@ -29,12 +29,14 @@ from tutelage.recipe.writing import yaml_lines
 from tutelage.rundir import write_text
 from tutelage.train.options import TrainOptions
 
-LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
-"""Peak learning rate by method: QLoRA (Dettmers et al. 2023), and what full tuning of models of
-up to a few billion parameters commonly takes (Alpaca, Tulu)."""
+LEARNING_RATES = {"full": 2e-5, "lora": 2e-4, "prefix": 1e-2, "adapter": 3e-4}
+"""Peak learning rate by method: Alpaca's and Tulu's, which hold for models of some billion
+parameters; QLoRA's (Dettmers et al. 2023); P-tuning v2's (Liu et al. 2022); that of LLM-Adapters
+(Hu et al. 2023)."""
 
-DPO_LEARNING_RATES = {"lora": 5e-6, "full": 5e-7}
-"""The same with preference pairs: Zephyr's (Tunstall et al. 2023) and its QLoRA recipe's."""
+DPO_LEARNING_RATES = {"full": 5e-7, "lora": 5e-6, "prefix": 2.5e-4, "adapter": 7.5e-6}
+"""The same with preference pairs: Zephyr's (Tunstall et al. 2023) and its QLoRA recipe's, and for
+the others, of which nothing is published, a fortieth of the rate above, as with these two."""
 
 
 class Recipe(Options):

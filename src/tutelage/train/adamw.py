@@ -44,20 +44,24 @@ class AdamW(Protocol):
         ...
 
 
-def adamw(weights: Iterable[Tensor], options: TrainOptions) -> AdamW:
+def adamw(factors: Mapping[Tensor, float], options: TrainOptions) -> AdamW:
     """The optimizer that `train.optimizer` names; weight decay applies to matrices only.
+
+    Args:
+        factors: the weights, and how many times the learning rate each moves at.
+        options: the optimizer's settings.
 
     Raises:
         UserError: it is not installed, or cannot work with several processes.
     """
-    weights = list(weights)
-    parts = {
-        options.weight_decay: [weight for weight in weights if weight.ndim >= 2],
-        0.0: [weight for weight in weights if weight.ndim < 2],
-    }
-    if options.weight_decay == 0.0:
-        parts = {0.0: weights}
-    groups = [{"params": part, "weight_decay": decay} for decay, part in parts.items() if part]
+    parts: dict[tuple[float, float], list[Tensor]] = {}
+    for weight, factor in factors.items():
+        decay = options.weight_decay if weight.ndim >= 2 else 0.0
+        parts.setdefault((decay, factor), []).append(weight)
+    groups = [
+        {"params": part, "weight_decay": decay, "factor": factor}
+        for (decay, factor), part in parts.items()
+    ]
     settings = {"lr": 0.0, "betas": options.betas, "eps": options.epsilon}
     if options.optimizer == "adamw":
         return _Float32(groups, settings)
@@ -82,7 +86,7 @@ class _Stepped:
 
     def step(self, learning_rate: float) -> None:
         for group in self._inner.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group["factor"]
         self._inner.step()
         self.drop_gradients()
 

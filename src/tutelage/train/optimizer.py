@@ -8,6 +8,7 @@ moves and from which they are rounded.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +24,15 @@ class Optimizer:
     Args:
         parameters: trainable parameters by name.
         options: which AdamW, and its settings.
+        factors: by name, how many times the learning rate a parameter moves at; others once.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], options: TrainOptions) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        options: TrainOptions,
+        factors: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self.parameters = dict(parameters)
         self.masters: dict[str, Tensor] = {
             name: parameter
@@ -33,7 +40,9 @@ class Optimizer:
             else nn.Parameter(parameter.detach().float())
             for name, parameter in self.parameters.items()
         }
-        self._adamw = adamw(self.masters.values(), options)
+        self._adamw = adamw(
+            {master: factors.get(name, 1.0) for name, master in self.masters.items()}, options
+        )
         self._max_norm = options.max_gradient_norm
 
     def step(self, learning_rate: float) -> float:

@@ -11,8 +11,9 @@ user is told. The files are PEFT's; see `peft_files`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,9 +21,10 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from tutelage.errors import UserError, nearest
-from tutelage.model.families.family import decoder, output_head
+from tutelage.model.families.family import output_head, stacks
 from tutelage.model.methods import methods, peft_files
 from tutelage.model.methods.low_rank import LowRankLinear
+from tutelage.model.methods.naming import means
 from tutelage.model.options import LoraOptions, ModelOptions
 
 WHERE = "model.lora.target_modules"
@@ -32,7 +34,6 @@ class Lora:
     """The method `lora`; see `Method` for what each member gives."""
 
     keeps_base = True
-    learning_rate = 2e-4  # QLoRA's, for models of up to 13 billion parameters
 
     def prepare(self, model: PreTrainedModel, options: ModelOptions, seed: int) -> list[str]:
         """Freeze the model and put an update beside every targeted layer."""
@@ -41,14 +42,23 @@ class Lora:
         return _notes(model, len(targets))
 
     def trainable_parameters(self, model: PreTrainedModel) -> dict[str, nn.Parameter]:
-        """The matrices of all updates."""
+        """The matrices of all updates, and with DoRA the lengths."""
         return {name: value for name, value in model.named_parameters() if value.requires_grad}
+
+    def learning_rate_factors(self, model: PreTrainedModel) -> dict[str, float]:
+        """LoRA+: B moves faster than A."""
+        layers = adapted_layers(model)
+        ratio = next(iter(layers.values())).options.learning_rate_ratio
+        return {} if ratio == 1.0 else {f"{name}.lora_B": ratio for name in layers}
 
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         """Write `adapter_config.json` and `adapter_model.safetensors` as PEFT does."""
         layers = adapted_layers(model)
         first = next(iter(layers.values()))
-        matrices = {name: (layer.lora_A, layer.lora_B) for name, layer in layers.items()}
+        matrices = {
+            name: peft_files.Matrices(layer.lora_A, layer.lora_B, layer.lora_magnitude_vector)
+            for name, layer in layers.items()
+        }
         targets = _shortest_names(model, layers)
         adapter = peft_files.Adapter(first.options, matrices, model.name_or_path)
         peft_files.write(folder, adapter, targets, transposed=first.transposed)
@@ -64,9 +74,11 @@ class Lora:
             _check_fits(model, adapter, folder)
             _wrap(model, list(adapter.matrices), adapter.options, torch.Generator())
             layers = adapted_layers(model)
-        for name, (down, up) in adapter.matrices.items():
+        for name, (down, up, magnitude) in adapter.matrices.items():
             layers[name].lora_A.copy_(down)
             layers[name].lora_B.copy_(up)
+            if magnitude is not None:
+                layers[name].magnitude.copy_(magnitude)
 
     def merge(self, model: PreTrainedModel) -> None:
         """Add each update to its layer's weight and put the plain layer back."""
@@ -85,6 +97,22 @@ class Lora:
         finally:
             for layer, enabled in zip(layers, before, strict=True):
                 layer.enabled = enabled
+
+    def take_off(self, model: PreTrainedModel) -> Callable[[], None]:
+        """Put the plain layers back; what is given puts the updates on again."""
+        layers = adapted_layers(model)
+        for name, layer in layers.items():
+            model.set_submodule(name, layer.base)
+
+        def put_on() -> None:
+            for name, layer in layers.items():
+                model.set_submodule(name, layer)
+
+        return put_on
+
+    def loaded_elsewhere(self, model: Any, folder: Path) -> Any:
+        """A plain model with the saved updates, by PEFT."""
+        return peft_files.loaded_by_peft(model, folder).get_base_model()
 
 
 def adapted_layers(model: PreTrainedModel) -> dict[str, LowRankLinear]:
@@ -110,23 +138,19 @@ def find_targets(model: PreTrainedModel, options: LoraOptions) -> list[str]:
     """
     linear = linear_layers(model)
     if options.target_modules == "all-linear":
-        text = set(decoder(model).modules())  # an image encoder would get no gradient
+        # An image encoder would get no gradient.
+        text = {module for stack in stacks(model) for module in stack.modules()}
         return [name for name, module in linear.items() if module in text]
     for target in options.target_modules:
-        if not any(_means(target, name) for name in linear):
+        if not any(means(target, name) for name in linear):
             raise _no_such_target(model, linear, target)
-    return [name for name in linear if any(_means(t, name) for t in options.target_modules)]
-
-
-def _means(target: str, name: str) -> bool:
-    """PEFT's rule for names in a list: the whole name, or its end after a dot."""
-    return name == target or name.endswith(f".{target}")
+    return [name for name in linear if any(means(t, name) for t in options.target_modules)]
 
 
 def _no_such_target(
     model: PreTrainedModel, linear: dict[str, nn.Linear | Conv1D], target: str
 ) -> UserError:
-    found = [module for name, module in model.named_modules() if _means(target, name)]
+    found = [module for name, module in model.named_modules() if means(target, name)]
     known = {name.rpartition(".")[2] for name in linear}
     choices = f"the linear layers end in: {', '.join(sorted(known))}"
     if output_head(model) in found:
@@ -168,7 +192,7 @@ def _shortest_names(model: PreTrainedModel, layers: dict[str, LowRankLinear]) ->
     """Last parts of the layers' names where these mean no other module, else the whole names."""
     others = [name for name, _ in model.named_modules() if name not in layers]
     ends = {name: name.rpartition(".")[2] for name in layers}
-    unclear = {end for end in set(ends.values()) if any(_means(end, name) for name in others)}
+    unclear = {end for end in set(ends.values()) if any(means(end, name) for name in others)}
     return sorted({name if end in unclear else end for name, end in ends.items()})
 
 
@@ -177,23 +201,30 @@ def _check_same(
 ) -> None:
     """An adapter goes into a prepared model only if it was prepared in the same way."""
     options = next(iter(layers.values())).options
-    ours = (layers.keys(), options.rank, options.alpha, options.rank_stabilised)
     theirs = adapter.options
-    if ours != (adapter.matrices.keys(), theirs.rank, theirs.alpha, theirs.rank_stabilised):
+    if (layers.keys(), _meaning(options)) != (adapter.matrices.keys(), _meaning(theirs)):
         raise UserError(
-            f"the adapter has rank {theirs.rank}, alpha {theirs.alpha:g} and "
-            f"{len(adapter.matrices)} layers; the model was prepared with rank {options.rank}, "
-            f"alpha {options.alpha:g} and {len(layers)} layers",
+            f"the adapter has {_words(theirs)} and {len(adapter.matrices)} layers; the model was "
+            f"prepared with {_words(options)} and {len(layers)} layers",
             where=str(folder),
             fix="use the settings the adapter was trained with",
         )
+
+
+def _meaning(options: LoraOptions) -> tuple[object, ...]:
+    """What of the options decides what the matrices mean."""
+    return options.rank, options.alpha, options.rank_stabilised, options.dora
+
+
+def _words(options: LoraOptions) -> str:
+    return f"rank {options.rank}, alpha {options.alpha:g}{', DoRA' if options.dora else ''}"
 
 
 def _check_fits(model: PreTrainedModel, adapter: peft_files.Adapter, folder: Path) -> None:
     """Every matrix of the adapter belongs to a linear layer of its shape."""
     linear = linear_layers(model)
     fix = f"load it on the model it was trained on ({adapter.base or 'not recorded'})"
-    for name, (down, up) in adapter.matrices.items():
+    for name, (down, up, _) in adapter.matrices.items():
         if name not in linear:
             what = f"the adapter changes '{name}', which is no linear layer of this model"
             raise UserError(f"{what} ({type(model).__name__})", where=str(folder), fix=fix)

@@ -6,9 +6,10 @@ is stateless and a tuned model is only ever one object.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -22,11 +23,6 @@ class Method(Protocol):
     @property
     def keeps_base(self) -> bool:
         """Whether the base model is still in the tuned one, so that `disabled` can give it."""
-        ...
-
-    @property
-    def learning_rate(self) -> float:
-        """Peak learning rate where the recipe names none."""
         ...
 
     def prepare(self, model: PreTrainedModel, options: ModelOptions, seed: int) -> list[str]:
@@ -49,6 +45,10 @@ class Method(Protocol):
         """The trained parameters by name, each once however often it is used."""
         ...
 
+    def learning_rate_factors(self, model: PreTrainedModel) -> dict[str, float]:
+        """By the name of a trained parameter, how many times the learning rate it moves at."""
+        ...
+
     def save(self, model: PreTrainedModel, folder: Path) -> None:
         """Write what was tuned into `folder`, which exists."""
         ...
@@ -62,13 +62,37 @@ class Method(Protocol):
         ...
 
     def merge(self, model: PreTrainedModel) -> None:
-        """Fold the tuning into plain weights, in place; what is left is a plain model."""
+        """Fold the tuning into plain weights, in place; what is left is a plain model.
+
+        Raises:
+            UserError: the tuning is no part of any weight.
+        """
         ...
 
     def disabled(self, model: PreTrainedModel) -> AbstractContextManager[None]:
         """A context in which the model is the base model.
 
         Raises:
+            ValueError: `keeps_base` is false.
+        """
+        ...
+
+    def take_off(self, model: PreTrainedModel) -> Callable[[], None]:
+        """Remove the tuning from the model, so that another can be loaded; keep it aside.
+
+        Returns:
+            What puts it on again, once the model is without tuning.
+
+        Raises:
+            ValueError: `keeps_base` is false.
+        """
+        ...
+
+    def loaded_elsewhere(self, model: Any, folder: Path) -> Any:
+        """A plain transformers model with what `save` wrote, as software other than ours loads it.
+
+        Raises:
+            UserError: that software is not installed.
             ValueError: `keeps_base` is false.
         """
         ...

@@ -1,7 +1,8 @@
 """LoRA adapters on disk, in PEFT's form, so that PEFT and vLLM read ours and we read theirs.
 
 `adapter_config.json` says what the update is; `adapter_model.safetensors` holds for each layer
-`base_model.model.NAME.lora_A.weight` (rank, in) and `…lora_B.weight` (out, rank). PEFT adds a
+`base_model.model.NAME.lora_A.weight` (rank, in) and `…lora_B.weight` (out, rank), with DoRA also
+`…lora_magnitude_vector` (out,). PEFT adds a
 dozen settings a year, each changing what the matrices mean. So what is read is decided by the
 safe rule: a setting that we don't know to be harmless, and that is switched on, is refused by name.
 """
@@ -12,21 +13,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from tutelage.errors import UserError
+from tutelage.errors import missing_extra
+from tutelage.model.methods.files import CONFIG, WEIGHTS, read_config, read_tensors, refused
 from tutelage.model.options import LoraOptions
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
+KEYS = ("lora_A.weight", "lora_B.weight", "lora_magnitude_vector")
+"""What the file holds of a layer; the last with DoRA only."""
 
-UNDERSTOOD = {"r", "lora_alpha", "lora_dropout", "use_rslora", "base_model_name_or_path"}
+UNDERSTOOD = {
+    "base_model_name_or_path", "lora_alpha", "lora_dropout", "r", "use_dora", "use_rslora",
+}  # fmt: skip
 """Settings that we read."""
 
 HARMLESS = {
@@ -45,18 +48,32 @@ OFF: tuple[Any, ...] = (None, False, "none", {}, [])
 """How PEFT writes that a setting is not used."""
 
 
+class Matrices(NamedTuple):
+    """One layer's update.
+
+    Attributes:
+        down: A, (rank, in).
+        up: B, (out, rank).
+        magnitude: with DoRA the lengths of the weight's rows, (out,).
+    """
+
+    down: Tensor
+    up: Tensor
+    magnitude: Tensor | None = None
+
+
 @dataclass(frozen=True)
 class Adapter:
     """One LoRA adapter.
 
     Attributes:
         options: rank, alpha and so on.
-        matrices: by layer name, A (rank, in) and B (out, rank).
+        matrices: by layer name.
         base: the model it was trained on, as its user named it.
     """
 
     options: LoraOptions
-    matrices: Mapping[str, tuple[Tensor, Tensor]]
+    matrices: Mapping[str, Matrices]
     base: str | None
 
 
@@ -85,13 +102,14 @@ def write(folder: Path, adapter: Adapter, targets: list[str], *, transposed: boo
         "revision": None,
         "target_modules": targets,
         "task_type": "CAUSAL_LM",
-        "use_dora": False,
+        "use_dora": options.dora,
         "use_rslora": options.rank_stabilised,
     }
     tensors = {}
-    for name, (down, up) in adapter.matrices.items():
-        tensors[f"{PREFIX}{name}.lora_A.weight"] = down.detach().cpu().float().contiguous()
-        tensors[f"{PREFIX}{name}.lora_B.weight"] = up.detach().cpu().float().contiguous()
+    for name, matrices in adapter.matrices.items():
+        for key, tensor in zip(KEYS, matrices, strict=True):
+            if tensor is not None:
+                tensors[f"{PREFIX}{name}.{key}"] = tensor.detach().cpu().float().contiguous()
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
@@ -103,42 +121,35 @@ def read(folder: Path) -> Adapter:
         UserError: files are missing or broken, or the adapter is more than plain LoRA.
     """
     config = _read_config(folder)
-    tensors = _read_tensors(folder)
-    downs: dict[str, Tensor] = {}
-    ups: dict[str, Tensor] = {}
-    for key, tensor in tensors.items():
-        name, _, kind = key.removeprefix(PREFIX).rpartition(".lora_")
-        if not key.startswith(PREFIX) or kind not in ("A.weight", "B.weight"):
-            raise _refused(folder / WEIGHTS, f"the tensor '{key}' is not part of plain LoRA")
-        (downs if kind == "A.weight" else ups)[name] = tensor.float()
+    tensors = read_tensors(folder)
     options = _options(config, folder)
-    if not tensors or downs.keys() != ups.keys():
-        raise _refused(folder / WEIGHTS, "there is not one pair of matrices for each layer")
-    matrices = {name: (down, ups[name]) for name, down in downs.items()}
-    for name, (down, up) in matrices.items():
-        if down.ndim != 2 or up.ndim != 2 or not down.shape[0] == up.shape[1] == options.rank:
-            found = f"{list(down.shape)} and {list(up.shape)}"
-            what = f"the matrices of '{name}' have shapes {found}, not of rank {options.rank}"
-            raise _refused(folder / WEIGHTS, what)
+    found: dict[str, dict[str, Tensor]] = {}
+    for whole, tensor in tensors.items():
+        name, dot, kind = whole.removeprefix(PREFIX).rpartition(".lora_")
+        if not whole.startswith(PREFIX) or f"{dot[1:]}{kind}" not in KEYS:
+            raise refused(folder / WEIGHTS, f"the tensor '{whole}' is not part of LoRA")
+        found.setdefault(name, {})[f"{dot[1:]}{kind}"] = tensor.float()
+    wanted = set(KEYS) if options.dora else set(KEYS[:2])
+    if not found or any(parts.keys() != wanted for parts in found.values()):
+        what = "there is not one set of matrices for each layer"
+        raise refused(folder / WEIGHTS, what)
+    matrices = {name: Matrices(*(parts.get(key) for key in KEYS)) for name, parts in found.items()}  # type: ignore[arg-type]
+    for name, (down, up, magnitude) in matrices.items():
+        shapes = [list(tensor.shape) for tensor in (down, up, magnitude) if tensor is not None]
+        fits = down.ndim == up.ndim == 2 and down.shape[0] == up.shape[1] == options.rank
+        if not fits or (magnitude is not None and magnitude.shape != up.shape[:1]):
+            what = f"the matrices of '{name}' have shapes {' and '.join(map(str, shapes))}"
+            raise refused(folder / WEIGHTS, f"{what}, not of rank {options.rank}")
     return Adapter(options, matrices, config.get("base_model_name_or_path"))
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(
-            f"there is no {CONFIG}", where=str(folder), fix="name a folder that holds an adapter"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"the file cannot be read: {error}", where=str(path)) from None
-    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
-        raise _refused(path, "expected a JSON object with peft_type LORA")
+    config = read_config(folder, "LORA")
     for key, value in sorted(config.items()):
         on = value not in PLAIN_STARTS if key == "init_lora_weights" else value not in OFF
         if on and key not in UNDERSTOOD | HARMLESS:
-            raise _refused(path, f"the setting {key}: {json.dumps(value)} goes beyond plain LoRA")
+            what = f"the setting {key}: {json.dumps(value)} goes beyond plain LoRA"
+            raise refused(folder / CONFIG, what)
     return config
 
 
@@ -148,24 +159,22 @@ def _options(config: dict[str, Any], folder: Path) -> LoraOptions:
             rank=config["r"],
             alpha=config["lora_alpha"],
             rank_stabilised=config.get("use_rslora") or False,
+            dora=config.get("use_dora") or False,
             dropout=config.get("lora_dropout") or 0.0,
         )
     except (KeyError, ValidationError) as error:
         what = f"r, lora_alpha, lora_dropout or use_rslora is missing or wrong: {error}"
-        raise _refused(folder / CONFIG, what) from None
+        raise refused(folder / CONFIG, what) from None
 
 
-def _read_tensors(folder: Path) -> dict[str, torch.Tensor]:
-    path = folder / WEIGHTS
+def loaded_by_peft(model: Any, folder: Path) -> Any:
+    """A plain model wrapped by PEFT, with the adapter of a folder.
+
+    Raises:
+        UserError: PEFT is not installed.
+    """
     try:
-        return load_file(path)
-    except FileNotFoundError:
-        what = f"there is no {WEIGHTS}; pickled adapters (.bin) are not read, as they can run code"
-        raise UserError(what, where=str(folder)) from None
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"the file cannot be read: {error}", where=str(path)) from None
-
-
-def _refused(path: Path, what: str) -> UserError:
-    fix = "merge the adapter into its base model with the tool that made it, and use the result"
-    return UserError(what, where=str(path), fix=fix)
+        from peft import PeftModel
+    except ImportError:
+        raise missing_extra("peft", "peft", "proving that the adapter loads elsewhere") from None
+    return PeftModel.from_pretrained(model, folder)
