@@ -226,6 +226,33 @@ def test_a_held_out_task_that_is_not_there(refuses: Refusal) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("setting", "saying"),
+    [
+        (
+            "{strategy: weights, weights: {add: 1, color: 2}}",
+            ("data.mixture.weights: unknown task 'color'", "did you mean colour?"),
+        ),
+        (
+            "{strategy: weights, weights: {add: 1, colour: 1, backwards: 1}}",
+            ("data.mixture.weights: the task 'backwards' has no example to train on", "held out"),
+        ),
+        (
+            "{strategy: weights, weights: {add: 0, colour: 0}}",
+            ("data.mixture.weights: the weights sum to nothing",),
+        ),
+        (
+            "{tasks: {add: {examples: 5000}}}",
+            ("data.mixture.tasks.add: the budget of 'add' is 5,000 examples", "write `epochs:"),
+        ),
+    ],
+)
+def test_a_mixture_that_does_not_fit_the_data(
+    refuses: Refusal, setting: str, saying: tuple[str, ...]
+) -> None:
+    refuses("check", "recipe.yaml", "--set", f"data.mixture={setting}", saying=saying)
+
+
 # --- the evaluation, which is tried before training
 
 

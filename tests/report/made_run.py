@@ -185,17 +185,18 @@ def trained(path: Path, *, hostile: bool = False, steps: int = 69) -> RunFolder:
     write_text(run.recipe, recipe)
     write_json(run.environment, ENVIRONMENT)
     log = TrainLog(run.log)
-    _log(log, steps)
+    _log(log, steps, hostile)
     best = min(log.rows("validation"), key=lambda row: row["loss"])
     write_json(run.metrics, {**_metrics(hostile), "training": _training(steps, best)})
     return run
 
 
-def _log(log: TrainLog, steps: int) -> None:
+def _log(log: TrainLog, steps: int, hostile: bool) -> None:
     draw = random.Random(1)
     every, best = max(1, steps // 8), math.inf
     for step in range(1, steps + 1):
         done = step / steps
+        names = [HOSTILE[1], HOSTILE[5]] if hostile else ["sentiment", "headline"]
         ideal = 0.9 + 1.7 * math.exp(-4 * done)
         warm = min(1, 20 * done)
         log.append(
@@ -205,6 +206,10 @@ def _log(log: TrainLog, steps: int) -> None:
                 "learning_rate": 2e-4 * warm * (1 + math.cos(math.pi * done)) / 2,
                 "supervised_tokens": 300, "tokens": 1100, "computed_tokens": 830,
                 "seconds": 6.1, "peak_memory_bytes": 3_100_000_000,
+                "tasks": {
+                    name: {"loss": (1 + at) * ideal, "weight": 100 + 100 * at}
+                    for at, name in enumerate(names) if (step + at) % 3
+                },
             }
         )  # fmt: skip
         if step % every == 0 or step == steps:
@@ -213,6 +218,10 @@ def _log(log: TrainLog, steps: int) -> None:
                 {
                     "event": "validation", "step": step, "loss": loss,
                     "supervised_tokens": 1400, "best": loss < best,
+                    "tasks": {
+                        name: {"loss": (1 + at) * loss, "weight": 700}
+                        for at, name in enumerate(names)
+                    },
                 }
             )  # fmt: skip
             best = min(best, loss)
@@ -334,6 +343,19 @@ def _metrics(hostile: bool = False) -> dict[str, Any]:
             "splits": {"train": 363, "validation": 48, "test": 242},
             "prompt_tokens": [round(draw.lognormvariate(3.9, 0.4)) for _ in range(363)],
             "response_tokens": [round(draw.lognormvariate(2.4, 0.6)) for _ in range(363)],
+        },
+        "mixture": {
+            "strategy": "temperature",
+            "drawn": 726,
+            "tasks": {
+                name: {
+                    "examples": 100 + 163 * at, "drawn": 363, "distinct": 99, "tokens": 29_000,
+                    "supervised_tokens": 8_000, "steps": 60, "share": 0.5, "passes": 3.63 - at,
+                }
+                for at, name in enumerate(
+                    [HOSTILE[1], HOSTILE[5]] if hostile else ["headline", "sentiment"]
+                )
+            },
         },
         "model": {
             "base": "smollm2-135m-instruct", "template_source": "tokenizer",

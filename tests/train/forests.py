@@ -87,7 +87,11 @@ def forest_loss(model: PreTrainedModel, packs: Sequence[Forest]) -> Tensor:
     total = torch.zeros((), dtype=model.dtype)
     for pack in packs:
         with using(TreeLayout(pack.segments)):
-            loss = objective.loss(family, model, Pack(pack, ())).sum
+            # Whose sequences they are changes nothing of the sum: one each.
+            owners = examples(
+                [rendered([2], [0.0])] * (1 + int(pack.occurrences.sequences.max(initial=-1)))
+            )
+            loss = objective.loss(family, model, Pack(pack, tuple(owners))).sum
             loss.backward()
         total += loss.detach()
     return total

@@ -13,6 +13,7 @@ from forests import examples, rendered
 from torch import Tensor
 
 import tiny_models
+from tutelage.data.mixture import Mixture
 from tutelage.model.families import families
 from tutelage.model.methods import methods
 from tutelage.model.options import LoraOptions, ModelOptions
@@ -68,6 +69,7 @@ def make_loop(
     validation: int = 5,
     loop: type[Loop] = Loop,
     fingerprint: str = "made",
+    mixture: Mixture | None = None,
     **train: Any,
 ) -> Loop:
     """A loop over a fresh model; its log and checkpoints are in `folder`."""
@@ -101,6 +103,7 @@ def make_loop(
         trackers,
         fingerprint=fingerprint,
         base=base,
+        mixture=mixture,
     )
 
 

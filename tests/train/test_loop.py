@@ -14,6 +14,7 @@ from made_loop import log_rows, made_sequences, make_loop, same, weights
 from tutelage.errors import UserError
 from tutelage.rundir import TrainLog
 from tutelage.train.example import Pack
+from tutelage.train.figures import Figures
 from tutelage.train.loop import Loop
 from tutelage.train.objectives import PackLoss
 from tutelage.train.packing import micro_batches
@@ -75,7 +76,7 @@ def test_validation_loss_equals_the_reference(tmp_path: Path) -> None:
     loop = make_loop(tmp_path, dtype=torch.float64, dropout=0.5)
     sequences = made_sequences(5, seed=1)
     with KeepFloat64():
-        found = loop.validation.figures()["loss"]
+        found = loop.validation.figures().loss
         loop.model.set_attn_implementation("eager")
         expected = reference_loss(loop.model.eval(), sequences)
     tokens = sum(sequence.supervised_tokens for sequence in sequences)
@@ -91,8 +92,8 @@ class Scripted(Loop):
         super().__init__(*arguments, **settings)
         self.validation.figures = self._scripted
 
-    def _scripted(self) -> dict[str, float]:
-        return {"loss": self.script[len(self.log.rows("validation"))]}
+    def _scripted(self) -> Figures:
+        return Figures(self.script[len(self.log.rows("validation"))], {}, {})
 
 
 def scripted(*script: float) -> type[Loop]:
@@ -180,10 +181,11 @@ class Poisoned:
     def __init__(self, inner, wrong_at: int, how: str) -> None:
         self.inner, self.left, self.how = inner, wrong_at, how
         self.needs_reference = False
-        self.parts, self.weight_sum = inner.parts, inner.weight_sum
+        self.parts, self.weights = inner.parts, inner.weights
 
     def loss(self, family, model, pack: Pack) -> PackLoss:
-        return PackLoss(self._poisoned(self.inner.loss(family, model, pack).sum), {})
+        found = self.inner.loss(family, model, pack)
+        return found._replace(sum=self._poisoned(found.sum))
 
     def _poisoned(self, loss: torch.Tensor) -> torch.Tensor:
         self.left -= 1

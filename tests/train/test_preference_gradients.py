@@ -101,7 +101,7 @@ def ours(
             found = objective.loss(families.get("causal"), model, pack)
             found.sum.backward()
         total += found.sum.detach()
-        weight += objective.weight_sum(pack)
+        weight += sum(objective.weights(pack))
         for name, value in found.figures.items():
             figures[name] = figures.get(name, 0.0) + value
     return total, weight, figures

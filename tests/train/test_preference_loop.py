@@ -106,7 +106,7 @@ def test_dpo_begins_at_indifference_and_learns_the_order(tmp_path: Path) -> None
 def test_a_dpo_step_is_the_mean_over_its_pairs(tmp_path: Path) -> None:
     loop = make_loop(tmp_path, objective="dpo", max_steps=1, batch_size=13, validation=0)
     packs = loop.passes.packs(loop.examples)
-    pairs = sum(loop.passes.objective.weight_sum(pack) for pack in packs)
+    pairs = sum(sum(loop.passes.objective.weights(pack)) for pack in packs)
     assert pairs == sum(len(example.negatives) for example in made_preferences(13)) == 19
     assert all(len(pack) <= 48 or len(pack.examples) == 1 for pack in packs)
     held = [example.source.row for pack in packs for example in pack.examples]

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from made_loop import log_rows, make_loop, same, weights
 
+from tutelage.data.mixture import Mixture
 from tutelage.errors import UserError
 from tutelage.rundir import atomic
 from tutelage.train import checkpoint
@@ -21,6 +23,11 @@ from tutelage.train.machine import seeded
 VARIANTS = {
     "lora": {"method": "lora"},
     "lora, relatives together": {"method": "lora", "order": "related"},
+    "lora, a mixture": {
+        "method": "lora",
+        # 4.5 and 8.25 draws an epoch of 5 and 8 examples: 12 or 13 in two epochs of four steps
+        "mixture": Mixture(("a", "b"), np.arange(13) % 8 // 5, np.array([4.5, 8.25]), 2),
+    },
     "lora with dropout": {"method": "lora", "dropout": 0.3},
     "full with dropout": {"method": "full", "kind": "gpt2", "dropout": 0.3},
     "full bfloat16": {"method": "full", "dtype": torch.bfloat16},

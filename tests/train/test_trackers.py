@@ -29,6 +29,7 @@ def step(number: int, steps: int = 100, **changes: Any) -> dict[str, Any]:
         "steps": steps,
         "epoch": 0.5,
         "loss": 1.23456,
+        "tasks": {"sums": {"loss": 1.5, "weight": 300.0}},
         "learning_rate": 1e-4,
         "gradient_norm": 0.7,
         "supervised_tokens": 300,
@@ -40,7 +41,14 @@ def step(number: int, steps: int = 100, **changes: Any) -> dict[str, Any]:
     }
 
 
-VALIDATION = {"event": "validation", "step": 4, "loss": 2.5, "supervised_tokens": 9, "best": True}
+VALIDATION = {
+    "event": "validation",
+    "step": 4,
+    "loss": 2.5,
+    "tasks": {"sums": {"loss": 2.0, "weight": 3.0}, "words": {"loss": 2.75, "weight": 6.0}},
+    "supervised_tokens": 9,
+    "best": True,
+}
 
 
 def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, rows: list[dict]) -> str:
@@ -120,7 +128,9 @@ def test_tensorboard_holds_every_number(tmp_path: Path) -> None:
         assert any(at == row["step"] and abs(loss - row["loss"]) < 1e-5 for at, loss in found)
     assert [event.step for event in events.Scalars("validation/loss")] == [4, 8]
     tags = set(events.Tags()["scalars"])
-    assert {f"train/{key}" for key in rows[0] if key not in ("event", "step", "steps")} <= tags
+    other = ("event", "step", "steps", "tasks")
+    assert {f"train/{key}" for key in rows[0] if key not in other} <= tags
+    assert {"train/loss/made", "validation/loss/made"} <= tags
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
@@ -143,6 +153,8 @@ def test_extras_are_looked_for_before_training(monkeypatch: pytest.MonkeyPatch) 
 def test_numbers_are_named_by_their_event() -> None:
     assert numbers(VALIDATION) == {
         "validation/loss": 2.5,
+        "validation/loss/sums": 2.0,
+        "validation/loss/words": 2.75,
         "validation/supervised_tokens": 9.0,
         "validation/best": 1.0,
     }

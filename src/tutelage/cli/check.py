@@ -69,6 +69,14 @@ def show(found: Check) -> None:
         for task, number in found.tasks.items()
     )
     console.print(f"tasks       {tasks} (trained/asked)", soft_wrap=True)
+    console.print(f"mixture     {found.mixture['strategy']}, {found.mixture['drawn']:,} draws")
+    for task, part in found.mixture["tasks"].items():
+        console.print(
+            f"              {visible(task)}: {part['share']:.1%} of the draws, "
+            f"{part['passes']:.3g} passes over {part['examples']:,} examples, "
+            f"{part['tokens']:,} tokens",
+            soft_wrap=True,
+        )
     console.print(
         f"tokens      {found.tokens:,}, {found.supervised_tokens:,} of them trained; "
         f"longest sequence {found.longest:,}"

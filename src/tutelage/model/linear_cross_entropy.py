@@ -45,12 +45,20 @@ def cross_entropy_sum(hidden: Tensor, head: Head, targets: Tensor, weights: Tens
     Returns:
         A scalar, float32 (float64 for a model of that precision).
     """
+    return cross_entropies(hidden, head, targets, weights)[0]
+
+
+def cross_entropies(
+    hidden: Tensor, head: Head, targets: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`cross_entropy_sum`, and each target's cross-entropy, (n,), unweighted, without a graph."""
     if not torch.is_grad_enabled():  # the function below would form gradients all the same
-        return -(log_probabilities(hidden, head, targets) * weights).sum()
-    loss: Tensor = _CrossEntropySum.apply(  # type: ignore[no-untyped-call]
+        each = -log_probabilities(hidden, head, targets)
+        return (each * weights).sum(), each
+    found: tuple[Tensor, Tensor] = _CrossEntropySum.apply(  # type: ignore[no-untyped-call]
         hidden, head.weight, head.bias, targets, weights, head.scale, head.softcap
     )
-    return loss
+    return found
 
 
 @torch.no_grad()
@@ -117,7 +125,7 @@ class _CrossEntropySum(torch.autograd.Function):
         weights: Tensor,
         scale: float,
         softcap: float | None,
-    ) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
         head = Head(weight, bias, scale, softcap)
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         grad_hidden = torch.empty_like(hidden) if wants_hidden else None
@@ -125,9 +133,10 @@ class _CrossEntropySum(torch.autograd.Function):
         grad_weight = torch.zeros_like(weight, dtype=precise) if wants_weight else None
         grad_bias = torch.zeros_like(bias, dtype=precise) if wants_bias else None  # type: ignore[arg-type]
         loss = hidden.new_zeros((), dtype=precise)
+        each = hidden.new_empty(len(hidden), dtype=precise)
         for rows, logits in _chunks(hidden, head):
-            losses, grad = _losses_and_gradient(logits, targets[rows], weights[rows], head)
-            loss += losses.sum()
+            each[rows], grad = _losses_and_gradient(logits, targets[rows], weights[rows], head)
+            loss += (each[rows] * weights[rows]).sum()
             if not any(ctx.needs_input_grad[:3]):
                 continue
             grad = grad.to(hidden.dtype)
@@ -139,11 +148,12 @@ class _CrossEntropySum(torch.autograd.Function):
                 grad_bias += grad.sum(dim=0)
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
         ctx.weight_dtype = weight.dtype
-        return loss
+        ctx.mark_non_differentiable(each)
+        return loss, each
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor, _: None) -> tuple[Tensor | None, ...]:
         grad_hidden, grad_weight, grad_bias = ctx.saved_tensors
         return (
             None if grad_hidden is None else grad_hidden * grad.to(grad_hidden.dtype),
@@ -176,7 +186,8 @@ class _TargetLogProbabilities(torch.autograd.Function):
         )
         minus = -torch.ones_like(found)
         for rows, logits in _chunks(hidden, head):
-            found[rows], grad = _losses_and_gradient(logits, targets[rows], minus[rows], head)
+            losses, grad = _losses_and_gradient(logits, targets[rows], minus[rows], head)
+            found[rows] = -losses
             torch.mm(grad.to(hidden.dtype), weight, out=unit[rows])
         ctx.save_for_backward(None, None, None, None, unit)
         return found
@@ -204,7 +215,7 @@ class _TargetLogProbabilities(torch.autograd.Function):
 def _losses_and_gradient(
     logits: Tensor, targets: Tensor, weights: Tensor, head: Head
 ) -> tuple[Tensor, Tensor]:
-    """Weighted losses (n,), and their gradient by the head's matrix product, (n, vocabulary).
+    """Losses (n,), and the weighted ones' gradient by the head's matrix product, (n, vocabulary).
 
     The logits are used up: exponentials, and then the gradient, are formed in their place, so
     that a chunk passes through memory as few times as it can.
@@ -214,7 +225,7 @@ def _losses_and_gradient(
     largest = logits.amax(dim=1, keepdim=True)
     exponentials = logits.sub_(largest).exp_()
     total = exponentials.sum(dim=1, keepdim=True)
-    losses = ((total.log() + largest)[:, 0] - picked) * weights
+    losses = (total.log() + largest)[:, 0] - picked
     grad = exponentials.mul_(weights[:, None] / total)
     grad[torch.arange(len(targets), device=grad.device), targets] -= weights
     if slope is not None:

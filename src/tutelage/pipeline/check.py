@@ -19,6 +19,7 @@ from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
+from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, prepare, read
 from tutelage.pipeline.stages import stage
@@ -58,6 +59,7 @@ class Check:
         reasons: how many rows each reason applies to.
         splits: examples to train on, validate with and ask.
         tasks: examples to train on and to ask, by task.
+        mixture: the strategy, and what each task gives to the whole run.
         sequences: token sequences to train on.
         tokens: in them.
         supervised_tokens: of these, trained.
@@ -84,6 +86,7 @@ class Check:
     reasons: dict[str, int]
     splits: dict[str, int]
     tasks: dict[str, dict[str, int]]
+    mixture: dict[str, Any]
     sequences: int
     tokens: int
     supervised_tokens: int
@@ -149,6 +152,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
             "test": len(prepared.items),
         },
         tasks=prepared.tasks(),
+        mixture=_mixture(bench, prepared, loop),
         sequences=len(sequences),
         tokens=sum(map(len, sequences)),
         supervised_tokens=sum(sequence.supervised_tokens for sequence in sequences),
@@ -193,6 +197,12 @@ def _largest_step(loop: Loop) -> tuple[float, int]:
     tokens = sum(len(s) for example in loop.examples for s in example.all_sequences)
     share = loop.steps / loop.order.steps_an_epoch
     return per_token * tokens * share, peak_memory(loop.model.device)
+
+
+def _mixture(bench: Workbench, prepared: Prepared, loop: Loop) -> dict[str, Any]:
+    """What each task will give, if nothing stops the run early."""
+    given = Contributions.of(loop.order, prepared.train, loop.steps)
+    return given.as_dict(bench.recipe.data.mixture)
 
 
 def _answer_once(bench: Workbench, prepared: Prepared) -> None:
@@ -246,6 +256,6 @@ def _notes(bench: Workbench) -> list[str]:
 
 def _sample(example: TrainingExample, renderer: Renderer) -> Sample:
     sequence = example.all_sequences[0]
-    pairs = zip(sequence.ids.tolist(), sequence.weights.tolist(), strict=True)
+    pairs = zip(sequence.predicted.tolist(), sequence.weights.tolist(), strict=True)
     tokens = [(str(renderer.tokenizer.decode([id_])), weight > 0) for id_, weight in pairs]
     return Sample(f"{example.source.file} row {example.source.row}", tokens)

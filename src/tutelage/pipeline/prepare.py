@@ -22,6 +22,7 @@ from tutelage.data.example import Example
 from tutelage.data.fates import REASONS, Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.load import load as load_data
+from tutelage.data.mixture import Mixture, plan
 from tutelage.data.splits import Splits
 from tutelage.errors import UserError
 from tutelage.evaluate.scoring import check_references
@@ -51,6 +52,7 @@ class Prepared:
         items: test examples, their prompts rendered.
         ledger: the fate of every row.
         renderer: what rendered them.
+        mixture: how the tasks are mixed; None takes every example once an epoch.
     """
 
     train: Columns
@@ -58,6 +60,7 @@ class Prepared:
     items: list[Item]
     ledger: Ledger
     renderer: Renderer
+    mixture: Mixture | None = None
 
     def counts(self) -> dict[str, int]:
         """Rows read, and how many of them met each fate; the fates add up to what was read."""
@@ -80,6 +83,8 @@ class Prepared:
             digest.update(len(column).to_bytes(8))
             digest.update(np.ascontiguousarray(column).data)
         digest.update(items_fingerprint(self.items).encode())
+        if self.mixture is not None and not self.mixture.once_each:
+            digest.update(self.mixture.rates.tobytes() + self.mixture.task_of.tobytes())
         return digest.hexdigest()
 
 
@@ -128,8 +133,8 @@ def prepare(recipe: Recipe, data: Data, renderer: Renderer) -> Prepared:
     """Render a resolved recipe's data, or take what was rendered before from the same.
 
     Raises:
-        UserError: too much of it was lost, none is left to train on, or the recipe's evaluation
-            does not fit it.
+        UserError: too much of it was lost, none is left to train on, or the recipe's mixture or
+            evaluation does not fit it.
     """
     entry = _kept(recipe, data, renderer)
     items = entry.items
@@ -138,7 +143,16 @@ def prepare(recipe: Recipe, data: Data, renderer: Renderer) -> Prepared:
     entry.ledger.check(recipe.data.max_lost)
     if not entry.train:
         raise _nothing_left(entry.ledger)
-    prepared = Prepared(entry.train, entry.validation, items, entry.ledger, renderer)
+    train, ledger = entry.train, entry.ledger
+    mixture = plan(
+        recipe.data.mixture,
+        train.tasks,
+        train.task,
+        train.lengths(),
+        recipe.train.epochs,
+        ledger.tasks(),
+    )
+    prepared = Prepared(train, entry.validation, items, ledger, renderer, mixture)
     check_scoring(recipe.evaluate, prepared.tasks())
     check_references(recipe.evaluate, [item.scored for item in items])
     general_texts(recipe.evaluate.general_text)

@@ -17,6 +17,7 @@ import numpy as np
 
 from tutelage import ranks
 from tutelage.errors import UserError
+from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
@@ -126,6 +127,9 @@ def train_prepared(
         weights = {} if world.size == 1 else loop.weights()
     if not ranks.leads():
         return run
+    given = Contributions.of(loop.order, prepared.train, tuned.progress.step)
+    given.enter(prepared.train, prepared.ledger)
+    prepared.ledger.write(run.ledger)
     if weights:
         bench.assemble(weights)
     bench.save(run.model)
@@ -137,6 +141,7 @@ def train_prepared(
         "model": _model(bench),
         "training": _training(bench, tuned, loop.peak) | _predicted(bench, metrics),
         "data": _data(prepared),
+        "mixture": given.as_dict(recipe.data.mixture),
         "cost": {
             "train_seconds": tuned.progress.seconds,
             "evaluate_seconds": evaluated,
@@ -194,6 +199,7 @@ def make_loop(
         base=partial(bench.method.disabled, bench.model)
         if bench.method.keeps_base
         else nullcontext,
+        mixture=prepared.mixture,
         world=world,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +21,18 @@ from tutelage.report.evidence import OVERALL, Comparison, Evidence
 from tutelage.report.figures import (
     Curves,
     Segment,
+    TaskCurve,
     changes,
     histogram,
     single_interval,
     stacked_bar,
+    task_curves,
     training_curves,
 )
 from tutelage.report.figures.intervals import Verdict
+
+PANELS = 24
+"""Tasks whose losses are drawn: those that weighed most."""
 
 
 def view(evidence: Evidence) -> dict[str, Any]:
@@ -35,7 +41,17 @@ def view(evidence: Evidence) -> dict[str, Any]:
     confidence = metrics.get("confidence", 0.95)
     selections = select(evidence.answers)
     groups = _groups(evidence)
-    parts = ("verdict", "forgetting", "training", "evaluation", "data", "cost", "model")
+    parts = (
+        "verdict",
+        "forgetting",
+        "training",
+        "evaluation",
+        "data",
+        "cost",
+        "model",
+        "endpoints",
+        "mixture",
+    )
     return {
         **{part: metrics.get(part) for part in parts},
         "run": evidence.run.path,
@@ -54,6 +70,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "recipe": evidence.recipe,
         "commands": _commands(evidence),
         "figures": _figures(evidence, groups, confidence),
+        "panels": PANELS,
         "last_step": evidence.steps[-1] if evidence.steps else {},
         "last_validation": evidence.validations[-1] if evidence.validations else {},
     }
@@ -73,7 +90,8 @@ def _sections(metrics: dict[str, Any], *, answers: bool) -> list[Section]:
         Section("changed", "What changed"): True,
         Section("answers", "In its own words"): answers,
         Section("forgot", "What it forgot"): bool(metrics.get("comparison")),
-        Section("learned", "How it learned"): True,
+        # Where both models are behind endpoints, nothing is trained here.
+        Section("learned", "How it learned"): "training" in metrics or "endpoints" not in metrics,
         Section("data", "What it learned from"): bool(metrics.get("data")),
         Section("cost", "What it cost"): bool(metrics.get("training") or metrics.get("cost")),
         Section("repeat", "How to repeat it"): True,
@@ -128,6 +146,9 @@ def _figures(evidence: Evidence, groups: Sequence[Group], confidence: float) -> 
     curves = _curves(evidence)
     if curves.train:
         drawn["curves"] = training_curves(curves)
+    by_task = _task_curves(evidence)
+    if len(by_task) > 1:
+        drawn["task_curves"] = task_curves(by_task)
     drawn.update(_data_figures(evidence.metrics.get("data")))
     forgetting = evidence.metrics.get("forgetting")
     if forgetting and None not in forgetting["interval"]:
@@ -180,6 +201,28 @@ def _curves(evidence: Evidence) -> Curves:
         epochs=ends,
         best=best[-1] if best else None,
     )
+
+
+def _task_curves(evidence: Evidence) -> list[TaskCurve]:
+    """The losses of the tasks that weighed most in training, in order of name."""
+    weights: Counter[str] = Counter()
+    for row in evidence.steps:
+        for task, part in row.get("tasks", {}).items():
+            weights[task] += part["weight"]
+    return [
+        TaskCurve(task, points, _task_points(evidence.validations, task))
+        for task in sorted(task for task, _ in weights.most_common(PANELS))
+        if (points := _task_points(evidence.steps, task))
+    ]
+
+
+def _task_points(rows: Sequence[dict[str, Any]], task: str) -> list[tuple[float, float]]:
+    found = ((row["step"], row.get("tasks", {}).get(task)) for row in rows)
+    return [
+        (step, part["loss"])
+        for step, part in found
+        if part and part["weight"] and part["loss"] is not None
+    ]
 
 
 def _points(rows: Sequence[dict[str, Any]], field: str) -> list[tuple[float, float]]:

@@ -21,6 +21,7 @@ from itertools import chain
 import torch
 from transformers import PreTrainedModel
 
+from tutelage.data.mixture import Mixture
 from tutelage.errors import UserError
 from tutelage.model.families import Family
 from tutelage.rundir import TrainLog
@@ -82,6 +83,7 @@ class Loop:
         fingerprint: of model, data and settings; a checkpoint of another one is refused.
         base: a context in which the model is the base model. By default it is so as it comes:
             `run` asks before it loads a checkpoint.
+        mixture: how the examples' tasks are mixed; None takes every example once an epoch.
         world: the processes that share the run. If there are several, the model's weights are
             spread over them, and only the first writes log and checkpoints.
     """
@@ -101,6 +103,7 @@ class Loop:
         trackers: Sequence[Tracker] = (),
         fingerprint: str = "",
         base: Callable[[], AbstractContextManager[None]] = nullcontext,
+        mixture: Mixture | None = None,
         world: World = ALONE,
     ) -> None:
         self.model = model
@@ -115,7 +118,7 @@ class Loop:
         self.world = world
         check_context(model, chain(examples, validation))
         recompute_activations(model, options.recomputed)
-        self.order = make_order(examples, options)
+        self.order = make_order(examples, options, mixture)
         self.steps = self.order.steps(options.epochs, options.max_steps)
         self.optimizer = Optimizer(world.shard(self.passes.unit, parameters), options)
         self.validation = Validation(self.passes, validation, options, self.steps)
@@ -191,7 +194,7 @@ class Loop:
         tokens = sum(pack.forest.logical_tokens for pack in packs)
         computed = sum(len(pack) for pack in packs)
         figures = self.passes.backward(step, packs)
-        loss = figures["loss"]
+        loss = figures.loss
         if not math.isfinite(loss):
             raise self._not_finite("loss", step, chosen)
         rate = learning_rate(step, self.steps, self.peak, self.options)
@@ -213,7 +216,7 @@ class Loop:
                 "step": step + 1,
                 "steps": self.steps,
                 "epoch": self.order.epoch(step + 1),
-                **figures,
+                **figures.row(),
                 "learning_rate": rate,
                 "gradient_norm": norm,
                 "supervised_tokens": supervised,

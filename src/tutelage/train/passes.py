@@ -8,7 +8,7 @@ nothing else, for a step of training as for a validation.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -18,6 +18,7 @@ from tutelage.model.attention import using
 from tutelage.model.families import Family
 from tutelage.train.distribution import ALONE, Unit, World
 from tutelage.train.example import Pack, TrainingExample
+from tutelage.train.figures import Figures, Sums
 from tutelage.train.machine import seeded
 from tutelage.train.objectives import Objective, PackLoss
 from tutelage.train.options import TrainOptions
@@ -74,34 +75,32 @@ class Passes:
             for forest, places in pack_groups(groups, self.budget)
         ]
 
-    def backward(self, step: int, packs: Sequence[Pack]) -> dict[str, float]:
-        """Add up the gradients of a step's packs; their mean `loss` and other figures."""
+    def backward(self, step: int, packs: Sequence[Pack]) -> Figures:
+        """Add up the gradients of a step's packs; their mean loss and other figures."""
         self.model.train()
-        weight = self._weight(packs)
-        means: dict[str, float] = {}
+        sums = Sums(self.objective, packs)
         for place, pack in self.world.share(packs, cost=len):
-            divisor = math.inf if place is None else weight
+            divisor = math.inf if place is None else sums.weight
             with (
                 seeded(self.seed, step, place or 0, self.model.device),
                 self._attending(pack),
             ):
                 found = self._loss(pack)
                 (found.sum / divisor).backward()  # type: ignore[no-untyped-call]
-            _add(means, found, divisor)
-        return self._over_all(means)
+            sums.add(pack, found, counts=place is not None)
+        return sums.over_all(self.world)
 
     @torch.no_grad()
-    def figures(self, packs: Sequence[Pack]) -> dict[str, float]:
+    def figures(self, packs: Sequence[Pack]) -> Figures:
         """The same means without gradients and without dropout."""
         self.model.train(False)
-        weight = self._weight(packs)
-        means: dict[str, float] = {}
+        sums = Sums(self.objective, packs)
         for place, pack in self.world.share(packs, cost=len):
             with self._attending(pack):
                 found = self._loss(pack)
-            _add(means, found, math.inf if place is None else weight)
+            sums.add(pack, found, counts=place is not None)
         self.world.release(self.unit)
-        return self._over_all(means)
+        return sums.over_all(self.world)
 
     def attempt(self, pack: Pack) -> None:
         """Run one pack forwards and backwards; its gradients are left with the parameters."""
@@ -116,10 +115,6 @@ class Passes:
         with self.base():
             return with_reference(examples, self.family, self.unit, self.budget, self.world)
 
-    def _weight(self, packs: Sequence[Pack]) -> float:
-        """What sums are divided by; packs without any weight have no loss and no gradient."""
-        return sum(self.objective.weight_sum(pack) for pack in packs) or 1.0
-
     def _attending(self, pack: Pack) -> AbstractContextManager[None]:
         """Attention set to the pack's trees."""
         return using(self.family.layout(self.model, pack.forest, self.kernel))
@@ -127,12 +122,3 @@ class Passes:
     def _loss(self, pack: Pack) -> PackLoss:
         found: PackLoss = self.unit(lambda model: self.objective.loss(self.family, model, pack))
         return found
-
-    def _over_all(self, means: Mapping[str, float]) -> dict[str, float]:
-        """This process's contributions, added to those of the others."""
-        return dict(zip(means, self.world.sum(list(means.values())), strict=True))
-
-
-def _add(means: dict[str, float], found: PackLoss, divisor: float) -> None:
-    for name, value in {"loss": found.sum.item(), **found.figures}.items():
-        means[name] = means.get(name, 0.0) + value / divisor

@@ -13,6 +13,7 @@ from dataclasses import replace
 from tutelage.errors import UserError
 from tutelage.train.checkpoint import Progress
 from tutelage.train.example import TrainingExample
+from tutelage.train.figures import Figures
 from tutelage.train.options import TrainOptions
 from tutelage.train.passes import Passes
 
@@ -51,8 +52,8 @@ class Validation:
         """Whether to validate after this step."""
         return bool(self.packs) and (step % self.every == 0 or step == self.steps)
 
-    def figures(self) -> dict[str, float]:
-        """The `loss` of the validation examples, a mean as in training, and its figures."""
+    def figures(self) -> Figures:
+        """The loss of the validation examples, a mean as in training, and its figures."""
         return self.passes.figures(self.packs)
 
     def validate(self, progress: Progress) -> tuple[Progress, dict[str, object]]:
@@ -65,7 +66,7 @@ class Validation:
             UserError: the loss is not finite.
         """
         figures = self.figures()
-        loss = figures["loss"]
+        loss = figures.loss
         if not math.isfinite(loss):
             raise UserError(
                 f"the validation loss is not finite after step {progress.step}",
@@ -76,7 +77,7 @@ class Validation:
         row = {
             "event": "validation",
             "step": progress.step,
-            **figures,
+            **figures.row(),
             "supervised_tokens": round(supervised),
             "best": best,
         }

@@ -9,14 +9,17 @@ from tutelage.report.figures.bar import Segment, stacked_bar
 from tutelage.report.figures.curves import Curves, training_curves
 from tutelage.report.figures.histogram import histogram
 from tutelage.report.figures.intervals import Change, changes, single_interval
+from tutelage.report.figures.task_curves import TaskCurve, task_curves
 
 __all__ = [
     "Change",
     "Curves",
     "Segment",
+    "TaskCurve",
     "changes",
     "histogram",
     "single_interval",
     "stacked_bar",
+    "task_curves",
     "training_curves",
 ]

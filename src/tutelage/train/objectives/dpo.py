@@ -39,9 +39,9 @@ class Dpo:
         """An example stays whole."""
         return [example]
 
-    def weight_sum(self, pack: Pack) -> float:
+    def weights(self, pack: Pack) -> Sequence[float]:
         """The pairs."""
-        return float(sum(len(example.negatives) for example in pack.examples))
+        return [float(len(example.negatives)) for example in pack.examples]
 
     def loss(self, family: Family, model: PreTrainedModel, pack: Pack) -> PackLoss:
         """Sum of the pairs' losses; the log gets the pairs' margins and how many are in order."""
@@ -59,7 +59,11 @@ class Dpo:
             "reward_margin": margins.sum().item(),
             "pair_accuracy": float((margins > 0).sum()),
         }
-        return PackLoss(losses.sum().to(values.dtype), figures)
+        owners = [at for at, one in enumerate(pack.examples) for _ in one.negatives]
+        each = losses.new_zeros(len(pack.examples)).index_add(
+            0, torch.tensor(owners, device=losses.device), losses.detach()
+        )
+        return PackLoss(losses.sum().to(values.dtype), each, figures)
 
 
 def pairs(examples: Sequence[TrainingExample]) -> tuple[list[int], list[int]]:

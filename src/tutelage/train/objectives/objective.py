@@ -18,10 +18,12 @@ class PackLoss(NamedTuple):
 
     Attributes:
         sum: of the losses, a float32 scalar with a graph.
+        losses: of each of the pack's examples, (examples,), without a graph; they add up to `sum`.
         figures: other sums for the log, by name; the loop divides them as it divides the loss.
     """
 
     sum: Tensor
+    losses: Tensor
     figures: Mapping[str, float]
 
 
@@ -47,8 +49,8 @@ class Objective(Protocol):
         """Cut an example into what need not be in the same pack."""
         ...
 
-    def weight_sum(self, pack: Pack) -> float:
-        """Sum of the weights of the pack's losses, known before anything is computed."""
+    def weights(self, pack: Pack) -> Sequence[float]:
+        """Weight of each of the pack's examples, known before anything is computed."""
         ...
 
     def loss(self, family: Family, model: PreTrainedModel, pack: Pack) -> PackLoss:

@@ -24,7 +24,7 @@ from tutelage.prompt.negatives import Negatives
 from tutelage.train.example import Pack, TrainingExample
 from tutelage.train.objectives import PackLoss, objectives
 from tutelage.train.options import TrainOptions
-from tutelage.train.predictions import forest_log_probabilities
+from tutelage.train.predictions import forest_log_probabilities, sequence_sums
 
 FLOOR = 1e-5
 """Smallest 1 - p that is told from 0; fairseq's for this loss."""
@@ -48,14 +48,14 @@ class Unlikelihood:
             *(replace(alone, negatives=(sequence,)) for sequence in example.negatives),
         ]
 
-    def weight_sum(self, pack: Pack) -> float:
+    def weights(self, pack: Pack) -> Sequence[float]:
         """The desired tokens, and the undesired ones times their weight."""
-        return sum(
+        return [
             float(one.weights.sum()) * weight
             for example in pack.examples
             for kind, weight in ((example.sequences, 1.0), (example.negatives, self.weight))
             for one in kind
-        )
+        ]
 
     def loss(self, family: Family, model: PreTrainedModel, pack: Pack) -> PackLoss:
         """Sum of the tokens' weighted losses; the log gets the two kinds apart."""
@@ -72,7 +72,14 @@ class Unlikelihood:
         desired = -(each_target(~undesired) * values).sum()
         against = self.weight * (each_target(undesired) * unlikelihood(values)).sum()
         figures = {"likelihood_loss": desired.item(), "unlikelihood_loss": against.item()}
-        return PackLoss(desired + against, figures)
+        logs = values.detach()
+        count = len(pack.examples)
+        each = torch.where(
+            undesired.to(logs.device),
+            self.weight * sequence_sums(unlikelihood(logs), pack.forest, count),
+            -sequence_sums(logs, pack.forest, count),
+        )
+        return PackLoss(desired + against, each, figures)
 
 
 def unlikelihood(log_probabilities: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ class MLflow:
         mlflow.log_dict(recipe, "recipe.json")
 
     def record(self, row: Mapping[str, Any]) -> None:
-        """Log the row's numbers at its step."""
-        named = {tag.replace("/", "."): value for tag, value in numbers(row).items()}
+        """Log the row's numbers at its step, under names that MLflow takes."""
+        named = {
+            re.sub(r"[^\w. -]", "_", tag.replace("/", ".")): value
+            for tag, value in numbers(row).items()
+        }
         self._mlflow.log_metrics(named, step=row["step"])
 
     def close(self) -> None:

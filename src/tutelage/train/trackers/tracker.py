@@ -19,10 +19,16 @@ class Tracker(Protocol):
 
 
 def numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    """The row's numbers, named `train/loss` or `validation/loss` and so on."""
+    """The row's numbers, named `train/loss` or `validation/loss` and so on.
+
+    A task's own loss is `train/loss/TASK`.
+    """
     prefix = "train" if row["event"] == "step" else "validation"
-    return {
+    found = {
         f"{prefix}/{key}": float(value)
         for key, value in row.items()
         if key not in ("event", "step", "steps") and isinstance(value, int | float)
     }
+    for task, part in row["tasks"].items():
+        found[f"{prefix}/loss/{task}"] = float(part["loss"])
+    return found
