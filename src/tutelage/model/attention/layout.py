@@ -18,6 +18,8 @@ from typing import Any, Literal, Protocol
 import torch
 from transformers import AttentionInterface
 
+from tutelage.model.attention.prefix import prefix_of
+
 NAME = "tutelage"
 
 Role = Literal["causal", "encoder", "cross"]
@@ -41,6 +43,9 @@ class Heads:
         role: who sees whom.
         bias: (heads, 2 reach + 1), added to the score of a key at each distance from the query,
             from `reach` before it to `reach` behind it (T5); None for nearly all models.
+        softcap: c in c * tanh(scores / c) (Gemma 2); None for nearly all models.
+        prefix: keys and values that every token sees besides, each (1, key heads, prefix tokens,
+            head size); None without prefix tuning.
     """
 
     query: torch.Tensor
@@ -52,6 +57,20 @@ class Heads:
     layer: int
     role: Role = "causal"
     bias: torch.Tensor | None = None
+    softcap: float | None = None
+    prefix: tuple[torch.Tensor, torch.Tensor] | None = None
+
+
+def beyond_products(heads: Heads) -> str | None:
+    """What a layer asks for beyond softmax(scores) @ values, in words; None for most layers.
+
+    Only calls of scaled_dot_product_attention compute that, not the kernels for a whole row.
+    """
+    if heads.dropout:
+        return f"dropping {heads.dropout:g} of the attention weights"
+    if heads.prefix is not None:
+        return "trained keys and values"
+    return None if heads.bias is None else "biases by distance"
 
 
 class Layout(Protocol):
@@ -94,13 +113,12 @@ def attention(
 
     Raises:
         RuntimeError: no layout is set.
-        NotImplementedError: the model soft-caps its attention scores or has attention sinks.
+        NotImplementedError: the model has attention sinks.
     """
     if _current is None:
         raise RuntimeError("attention 'tutelage' runs only inside `using(layout)`")
-    if softcap is not None or s_aux is not None:
-        feature = "soft-capped attention scores" if softcap is not None else "attention sinks"
-        raise NotImplementedError(f"{feature} are not supported")
+    if s_aux is not None:
+        raise NotImplementedError("attention sinks are not supported")
     role = _role(module)
     index = getattr(module, "layer_idx", None)
     heads = Heads(
@@ -113,6 +131,8 @@ def attention(
         layer=-1 if index is None else int(index),
         role=role,
         bias=None if position_bias is None or role == "cross" else position_bias[0, :, 0],
+        softcap=softcap,
+        prefix=prefix_of(module, key),
     )
     return _current.attend(heads).transpose(1, 2).contiguous(), None
 

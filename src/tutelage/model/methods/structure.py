@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
 from tutelage.model.attention import NAME, using
 from tutelage.model.attention.layout import Heads
+from tutelage.model.attention.product import attend
 from tutelage.model.families.family import output_head
 
 TOKENS = 6
@@ -83,18 +83,12 @@ class Watched:
 
 
 class Plain:
-    """Attention without packs: each token sees those before it, and all of another sequence."""
+    """Attention of one sequence alone, or of one and its source."""
 
     def attend(self, heads: Heads) -> Tensor:
         """The attended values, (1, heads, tokens, head size)."""
-        return scaled_dot_product_attention(
-            heads.query,
-            heads.key,
-            heads.value,
-            is_causal=heads.query.shape[2] == heads.key.shape[2],
-            scale=heads.scale,
-            enable_gqa=heads.query.shape[1] != heads.key.shape[1],
-        )
+        causal = heads.role == "causal"
+        return attend(heads, heads.query, heads.key, heads.value, causal=causal)
 
 
 class _Watching(Plain):
