@@ -146,6 +146,14 @@ def test_the_settings_of_a_page_are_a_recipe(page: str, tmp_path: Path) -> None:
         load(recipe)
 
 
+def test_the_mixtures_of_their_page_are_recipes(tmp_path: Path) -> None:
+    for block in blocks(PAGES["docs/mixtures.md"], "yaml"):
+        recipe = tmp_path / "recipe.yaml"
+        source = "" if "train:" in block else "  train: a.jsonl\n"
+        recipe.write_text(block.replace("data:\n", f"data:\n{source}"), encoding="utf-8")
+        load(recipe)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_exists_with_its_options(page: str) -> None:
     verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]

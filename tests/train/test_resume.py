@@ -25,8 +25,8 @@ VARIANTS = {
     "lora, relatives together": {"method": "lora", "order": "related"},
     "lora, a mixture": {
         "method": "lora",
-        # 4.5 and 8.25 draws an epoch of 5 and 8 examples: 12 or 13 in two epochs of four steps
-        "mixture": Mixture(("a", "b"), np.arange(13) % 8 // 5, np.array([4.5, 8.25]), 2),
+        # Of 10 and 3 examples an epoch draws some 5 and 8, so four steps as without a mixture.
+        "mixture": Mixture(("a", "b"), np.arange(13) % 8 // 5, np.array([4.75, 8.5]), 2),
     },
     "lora with dropout": {"method": "lora", "dropout": 0.3},
     "full with dropout": {"method": "full", "kind": "gpt2", "dropout": 0.3},
