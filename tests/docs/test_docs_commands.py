@@ -138,7 +138,9 @@ def test_what_score_prints_is_as_its_page_says(command: Commands, first_run: Pat
     assert said == json.loads(sample)
 
 
-@pytest.mark.parametrize("page", ["docs/metrics.md", "docs/methods.md", "docs/objectives.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/metrics.md", "docs/methods.md", "docs/objectives.md", "docs/closed-models.md"]
+)
 def test_the_settings_of_a_page_are_a_recipe(page: str, tmp_path: Path) -> None:
     for block in blocks(PAGES[page], "yaml"):
         recipe = tmp_path / "recipe.yaml"

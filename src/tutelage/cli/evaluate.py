@@ -1,26 +1,83 @@
-"""`tutelage eval`: compare a run's tuned model with its base."""
+"""`tutelage eval`: compare a run's tuned model with its base, or two models behind endpoints."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Run, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Settings
+from tutelage.errors import UserError
 
 
-def evaluate(run: Run, settings: Settings = None, as_json: AsJson = False) -> None:
+def evaluate(
+    run: Annotated[
+        Path, typer.Argument(help="Run folder; or with --out a recipe, of models at endpoints.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder to make, for a recipe.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address to ask --base and --tuned at; by default OpenAI's.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Name of the base model at the endpoint.")
+    ] = None,
+    tuned: Annotated[
+        str | None, typer.Option(help="Name of the tuned model at the endpoint.")
+    ] = None,
+    settings: Settings = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
     """Ask base and tuned model the held-out items and compare them, paired."""
     import orjson
 
-    from tutelage.pipeline.evaluate import evaluate as job
-
-    metrics = job(run, settings or [])
+    named = {"url": endpoint, "base": base, "tuned": tuned}
+    overrides = [
+        *(settings or []),
+        *(f"evaluate.endpoint.{key}={json.dumps(value)}" for key, value in named.items() if value),
+    ]
+    metrics = _metrics(run, out, overrides, overwrite=overwrite)
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
         return
     show(metrics)
-    typer.echo(f"next: tutelage report {run}")
+    typer.echo(f"report: {out / 'report.html'}" if out else f"next: tutelage report {run}")
+
+
+def _metrics(
+    run: Path, out: Path | None, overrides: list[str], *, overwrite: bool
+) -> dict[str, Any]:
+    """Do the job; a model here, and torch with it, is loaded only if one of the two is here."""
+    from tutelage.recipe import load
+    from tutelage.rundir import RunFolder
+
+    if out is not None:
+        from tutelage.pipeline.endpoints import compare_endpoints
+
+        if run.is_dir():
+            raise UserError("a run is evaluated where it is", where=str(run), fix="leave out --out")
+        return compare_endpoints(run, out, overrides, overwrite=overwrite)
+    if run.is_file():
+        raise UserError(
+            "expected a run folder, found a file",
+            where=str(run),
+            fix="for models at endpoints add --out RUN, --base NAME and --tuned NAME; to tune one "
+            f"here: tutelage run {run} --out RUN",
+        )
+    if overwrite:
+        raise UserError("--overwrite belongs to --out", fix="leave it out")
+    folder = RunFolder.open(run)
+    from tutelage.pipeline import endpoints
+
+    if endpoints.are_both_elsewhere(load(folder.recipe, overrides).recipe.evaluate):
+        return endpoints.again(run, overrides)
+    from tutelage.pipeline.evaluate import evaluate as job
+
+    return job(run, overrides)
 
 
 def show(metrics: dict[str, Any]) -> None:
@@ -55,6 +112,8 @@ def show(metrics: dict[str, Any]) -> None:
         )
     console = Console()
     console.print(table)
+    for name, found in metrics.get("endpoints", {}).items():
+        console.print(_account(name, found), highlight=False)
     percent = f"{100 * metrics['confidence']:g} %"
     console.print(f"* held out of training; in brackets the {percent} interval", highlight=False)
     if forgetting := metrics.get("forgetting"):
@@ -66,3 +125,17 @@ def show(metrics: dict[str, Any]) -> None:
         )
     if verdict := metrics.get("verdict"):
         console.print(verdict["sentence"], highlight=False, style="bold")
+
+
+def _account(name: str, found: dict[str, Any]) -> str:
+    """What asking a model at an endpoint came to, on a line."""
+    from tutelage.report.text import visible
+
+    parts = [
+        f"{name}: {visible(found['model'])} answered {found['answered']} of {found['items']}",
+        f"{found['prompt_tokens']:,} + {found['answer_tokens']:,} tokens",
+    ]
+    if found["cost"] is not None:
+        parts.append(f"cost {found['cost']:.4g}")
+    parts += [f"{count} {kind}" for kind, count in found["failures"].items()]
+    return ", ".join(parts)

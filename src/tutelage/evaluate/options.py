@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from pydantic import Field, field_validator
 
-from tutelage.infer.options import DecodeOptions
+from tutelage.infer.options import DecodeOptions, EndpointOptions
 from tutelage.options import Options
 
 
@@ -23,6 +24,11 @@ class TaskEvaluation(Options):
 
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Longest answer for this task, in tokens."""
+
+    choices: list[str] | Literal["trained"] | None = None
+    """For masked models: the answers to choose from, such as [positive, negative], or `trained`
+    for all that the task's training examples give. The likeliest is the answer, of base and tuned
+    model alike. Without them the answer is written freely."""
 
     @field_validator("metrics")
     @classmethod
@@ -60,6 +66,9 @@ class EvaluateOptions(Options):
 
     decode: DecodeOptions = DecodeOptions()
     """How answers are decoded."""
+
+    endpoint: EndpointOptions = EndpointOptions()
+    """Models behind an endpoint to compare, or to compare with. See the closed models page."""
 
     max_items: int | None = Field(default=None, ge=1)
     """Ask at most this many items of each task, drawn with the data's seed."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from tutelage.data.example import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +17,18 @@ class Request:
         ids: the prompt, from the renderer.
         max_new_tokens: longest answer.
         key: makes the samples of this prompt its own; give each prompt another one.
+        choices: the only possible answers, the token that ends each included; none to answer
+            freely. Only a family whose `Inference` chooses takes them.
+        messages: the same prompt as turns, for a backend behind which another renders it.
+        tools: what the conversation may call, likewise.
     """
 
     ids: tuple[int, ...]
     max_new_tokens: int
     key: int = 0
+    choices: tuple[tuple[int, ...], ...] = ()
+    messages: tuple[Message, ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +40,15 @@ class Answer:
         finish_reason: `stop` at a stop token, `length` at the limit.
         log_probabilities: of each new token, natural logarithm, under the model itself
             (temperature 1, no truncation).
+        choice: which of the request's choices it is, if there were any.
+        text: what it says, from a backend that gives text and no tokens.
     """
 
     ids: tuple[int, ...]
     finish_reason: Literal["stop", "length"]
     log_probabilities: tuple[float, ...]
+    choice: int | None = None
+    text: str | None = None
 
     @property
     def log_probability(self) -> float:

@@ -20,6 +20,7 @@ from typing import Any
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
 from tutelage.pipeline.contributions import Contributions
+from tutelage.pipeline.endpoints import check_keys
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, prepare, read
 from tutelage.pipeline.stages import stage
@@ -131,6 +132,7 @@ def check(recipe: str | Path, overrides: Sequence[str] = (), out: str | Path = "
 def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     """The same on what is loaded already; leaves the model as it was."""
     check_installed(bench.recipe.train.trackers)
+    check_keys(bench.recipe.evaluate)
     with tempfile.TemporaryDirectory() as scratch:
         new_loop = partial(make_loop, bench, prepared, RunFolder(Path(scratch)))
         fit_memory(bench, new_loop)

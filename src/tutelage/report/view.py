@@ -91,7 +91,9 @@ def _sections(metrics: dict[str, Any], *, answers: bool) -> list[Section]:
         Section("answers", "In its own words"): answers,
         Section("forgot", "What it forgot"): bool(metrics.get("comparison")),
         # Where both models are behind endpoints, nothing is trained here.
-        Section("learned", "How it learned"): "training" in metrics or "endpoints" not in metrics,
+        Section("learned", "How it learned"): bool(
+            metrics.get("training") or not metrics.get("endpoints")
+        ),
         Section("data", "What it learned from"): bool(metrics.get("data")),
         Section("cost", "What it cost"): bool(metrics.get("training") or metrics.get("cost")),
         Section("repeat", "How to repeat it"): True,

@@ -28,10 +28,13 @@ _FLAGS = (
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
 
 
-def environment() -> dict[str, Any]:
+def environment(*, with_torch: bool = True) -> dict[str, Any]:
     """Versions, machine, thread counts, commits, date and command line, ready for JSON.
 
-    Loads torch. What cannot be read on this machine is null or empty.
+    What cannot be read on this machine is null or empty.
+
+    Args:
+        with_torch: load torch for what it alone knows; a job that does without leaves that empty.
     """
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,13 +44,20 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu(),
         "memory_bytes": _memory(),
-        **_torch(),
+        **(_torch() if with_torch else _WITHOUT_TORCH),
         "variables": {name: os.environ[name] for name in _THREAD_VARIABLES if name in os.environ},
         "commits": {
             "tutelage": _own_commit(),
             "working_folder": _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"),
         },
     }
+
+
+_WITHOUT_TORCH: dict[str, Any] = {
+    "threads": {"torch": None, "interop": None},
+    "cuda": None,
+    "gpus": [],
+}
 
 
 def _version(package: str) -> str | None:

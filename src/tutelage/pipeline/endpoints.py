@@ -1,0 +1,266 @@
+"""Ask models behind endpoints what the models here are asked, and compare them.
+
+Both models at endpoints need no model here, and no torch: rows are read and split, the test items
+asked, the answers compared as ever. Where one of the two is here, `pipeline.evaluate` asks it and
+takes the other from `asked`. Answers are kept in the run folder as they arrive.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from tutelage.data.load import load as load_data
+from tutelage.data.splits import Splits
+from tutelage.errors import UserError
+from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.scoring import check_references
+from tutelage.evaluate.scoring import preflight as check_scoring
+from tutelage.infer.backend import Request
+from tutelage.infer.endpoint.backend import Endpoint, key_of
+from tutelage.infer.endpoint.kept import KeptReplies
+from tutelage.infer.endpoint.protocol import Reply
+from tutelage.infer.options import Side as SideName
+from tutelage.pipeline.export_data import test_items, with_system
+from tutelage.pipeline.items import Item, items_fingerprint
+from tutelage.pipeline.sides import Said, Side, compare, longest_answer
+from tutelage.pipeline.stages import stage
+from tutelage.prompt.options import PromptOptions
+from tutelage.recipe import Recipe
+from tutelage.recipe import dump as dump_recipe
+from tutelage.recipe import load as load_recipe
+from tutelage.report import build as build_report
+from tutelage.rundir import RunFolder, environment, read_json, write_json
+
+SIDES: tuple[SideName, SideName] = ("base", "tuned")
+EVERY = 20.0
+"""Seconds between lines of progress."""
+
+FAILURES_SHOWN = 20
+"""Items without an answer that `metrics.json` names, for each model."""
+
+
+def compare_endpoints(
+    recipe: str | Path, out: str | Path, overrides: Sequence[str] = (), *, overwrite: bool = False
+) -> dict[str, Any]:
+    """Compare two models at endpoints on a recipe's test items, in a new run folder.
+
+    Args:
+        recipe: the recipe's file, whose `evaluate.endpoint` names both models.
+        out: the run folder to make.
+        overrides: settings such as `evaluate.endpoint.tuned=NAME`.
+        overwrite: remove a run that is there.
+
+    Returns:
+        What `metrics.json` holds; a report stands beside it.
+
+    Raises:
+        UserError: the recipe or its data is not as it must be, an endpoint cannot be asked, or
+            items got no answer. What was answered is kept: `again` goes on with the run.
+    """
+    resolved = load_recipe(recipe, overrides).resolved()
+    _check_both(resolved.evaluate)
+    check_keys(resolved.evaluate)
+    RunFolder.check_free(out, overwrite)
+    run = RunFolder.create(out, overwrite)
+    dump_recipe(resolved, run.recipe)
+    write_json(run.environment, environment(with_torch=False))
+    return _compare(resolved, run)
+
+
+def again(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Compare the two models of such a run again, or go on with it after it was stopped.
+
+    Raises:
+        UserError: as `compare_endpoints`.
+    """
+    folder = RunFolder.open(run)
+    recipe = load_recipe(folder.recipe, overrides).resolved()
+    _check_both(recipe.evaluate)
+    check_keys(recipe.evaluate)
+    return _compare(recipe, folder)
+
+
+def are_both_elsewhere(options: EvaluateOptions) -> bool:
+    """Whether both models are at endpoints."""
+    return all(options.endpoint.served(name) for name in SIDES)
+
+
+def check_keys(options: EvaluateOptions) -> None:
+    """Find out early whether the endpoints' keys are there.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name in SIDES:
+        if served := options.endpoint.served(name):
+            key_of(served)
+
+
+def asked(
+    name: SideName,
+    items: Sequence[Item],
+    options: EvaluateOptions,
+    prompt: PromptOptions,
+    run: RunFolder,
+) -> Side | None:
+    """A model's answers, if it is at an endpoint.
+
+    Args:
+        name: base or tuned.
+        items: what to ask.
+        options: the endpoint, lengths and decoding.
+        prompt: the system prompt.
+        run: where answers are kept as they arrive.
+
+    Raises:
+        UserError: see `Endpoint.ask`.
+    """
+    served = options.endpoint.served(name)
+    if served is None:
+        return None
+    kept = {side: KeptReplies(run.predictions / f"{side}.answers.jsonl") for side in SIDES}
+    other = kept["base" if name == "tuned" else "tuned"]
+    endpoint = Endpoint(served, options.endpoint, options.decode, kept[name], other.spent)
+    requests = [
+        Request(
+            item.prompt_ids,
+            longest_answer(options, item.example.task),
+            key=at,
+            messages=with_system(item.example.prompt, prompt),
+            tools=item.example.tools,
+        )
+        for at, item in enumerate(items)
+    ]
+    stage(f"asking {served.model} at {served.host} as the {name} model ({len(items)} items)")
+    started = time.perf_counter()
+    replies = endpoint.ask(requests, _Progress(len(items)))
+    said = [
+        None
+        if reply.text is None
+        else Said(reply.text, reply.finish_reason, reply.prompt_tokens, reply.answer_tokens)
+        for reply in replies
+    ]
+    seconds = time.perf_counter() - started
+    return Side(said, _account(endpoint, items, replies, seconds))
+
+
+class _Progress:
+    """A line now and then."""
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+        self.next = time.monotonic() + EVERY
+
+    def __call__(self, done: int) -> None:
+        """Say how many are answered, if it was long since the last time."""
+        if time.monotonic() >= self.next:
+            self.next = time.monotonic() + EVERY
+            stage(f"{done} of {self.items} answered")
+
+
+def _account(
+    endpoint: Endpoint, items: Sequence[Item], replies: Sequence[Reply], seconds: float
+) -> dict[str, Any]:
+    """What asking a model came to, for `metrics.json`."""
+    failed = [(item, reply) for item, reply in zip(items, replies, strict=True) if reply.failed]
+    priced = endpoint.served.price is not None
+    return {
+        "model": endpoint.served.model,
+        "url": endpoint.served.url,
+        "answered_by": sorted({reply.model for reply in replies if reply.model}),
+        "items": len(items),
+        "answered": len(items) - len(failed),
+        "kept_from_before": endpoint.sitting.kept,
+        "finish_reasons": dict(
+            Counter(reply.finish_reason for reply in replies if not reply.failed)
+        ),
+        "repeated": dict(endpoint.sitting.repeated),
+        "failures": dict(Counter(str(reply.failed) for _, reply in failed)),
+        "failed_items": [
+            {
+                "file": item.example.source.file,
+                "row": item.example.source.row,
+                "failed": reply.failed,
+                "detail": reply.detail,
+            }
+            for item, reply in failed[:FAILURES_SHOWN]
+        ],
+        "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
+        "answer_tokens": sum(reply.answer_tokens for reply in replies),
+        "cost": endpoint.kept.spent if priced else None,
+        "seconds": seconds,
+    }
+
+
+def _check_both(options: EvaluateOptions) -> None:
+    for name in SIDES:
+        if options.endpoint.served(name) is None:
+            raise UserError(
+                f"the {name} model is not at an endpoint, and there is no run to take it from",
+                where=f"evaluate.endpoint.{name}",
+                fix=f"add --{name} NAME, or give a run folder in place of the recipe",
+            )
+
+
+def _compare(recipe: Recipe, run: RunFolder) -> dict[str, Any]:
+    options = recipe.evaluate
+    stage("reading the data")
+    splits = load_data(recipe.data, Path())
+    splits.ledger.check(recipe.data.max_lost)
+    items = test_items(recipe, splits)
+    tasks = {example.task for part in (splits.train, splits.test) for example in part}
+    check_scoring(options, tasks)
+    check_references(options, [item.scored for item in items])
+    if not items:
+        raise UserError("there is nothing to ask", where="data.test", fix="set some examples aside")
+    splits.ledger.write(run.ledger)
+    started = time.perf_counter()
+    # Both are at endpoints: `_check_both` saw to that.
+    base, tuned = (cast(Side, asked(name, items, options, recipe.prompt, run)) for name in SIDES)
+    found = compare(run, items, base, tuned, options)
+    seconds = time.perf_counter() - started
+    found["evaluation"]["seconds"] = seconds
+    trained = read_json(run.metrics) if run.metrics.exists() else {}
+    about = trained if "training" in trained else _about(recipe, splits, items, seconds)
+    metrics: dict[str, Any] = {
+        **about,
+        "confidence": options.confidence,
+        "forgetting": None,
+        **found,
+    }
+    write_json(run.metrics, metrics)
+    build_report(run)
+    return metrics
+
+
+def _about(recipe: Recipe, splits: Splits, items: Sequence[Item], seconds: float) -> dict[str, Any]:
+    """What `metrics.json` says of a run in which nothing was trained here."""
+    fates = splits.ledger.table().explode("reasons").drop_nulls("reasons")
+    reasons = fates.group_by("fate", "reasons").len("count").sort("count", descending=True)
+    return {
+        "schema": 1,
+        "name": recipe.name,
+        "data": {
+            "counts": {"read": len(splits.ledger), **splits.ledger.counts()},
+            "reasons": reasons.rename({"reasons": "reason"}).to_dicts(),
+            "splits": {
+                "train": len(splits.train),
+                "validation": len(splits.validation),
+                "test": len(items),
+            },
+            "prompt_tokens": [],
+            "response_tokens": [],
+            "items_fingerprint": items_fingerprint(items),
+        },
+        "cost": {
+            "train_seconds": None,
+            "evaluate_seconds": seconds,
+            "total_seconds": seconds,
+            "energy_joules": None,
+            "energy_source": "spent elsewhere",
+        },
+    }

@@ -1,0 +1,175 @@
+"""Two models behind an endpoint, compared by the real command without a model or torch here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from chat_server import KEY, ChatServer, Response, completion, error, serving
+from commands import Commands
+from tiny_project import Tuned, rows
+from tutelage.rundir import RunFolder, read_json
+
+ANSWERS = {f"{row['instruction']}\n\n{row['input']}": row["output"] for row in rows()}
+NO_PROXY = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "MY_KEY": KEY}
+
+
+def clever(number: int, body: dict[str, Any]) -> Response:
+    """The tuned model knows all answers, the base model none."""
+    question = body["messages"][-1]["content"]
+    return completion(ANSWERS[question] if body["model"] == "tuned-1" else "no idea")
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with serving(clever) as made:
+        yield made
+
+
+def named(server: ChatServer) -> list[str]:
+    return [
+        *("--endpoint", server.url, "--base", "base-1", "--tuned", "tuned-1"),
+        *("--set", "evaluate.endpoint.key_variable=MY_KEY"),
+        *("--set", "evaluate.endpoint.prices={base-1: [1, 2], tuned-1: [2, 4]}"),
+    ]
+
+
+def test_two_models_at_an_endpoint_are_compared(
+    command: Commands, own_project: Path, server: ChatServer, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    said = command(
+        *("eval", "recipe.yaml", "--out", out, "--json"),
+        *named(server),
+        cwd=own_project,
+        **NO_PROXY,
+    )
+    metrics = said.json()
+    assert len(server.asked) == 2 * 24  # 12 rows set aside, 12 of the task that is held out
+    for row in metrics["comparison"]:
+        if row["primary"] and row["task"] != "overall":
+            assert (row["base"], row["tuned"]) == (0, row["scale"])
+    assert metrics["verdict"]["sentence"].startswith("All two trained tasks got significantly")
+    found = metrics["endpoints"]
+    assert found["tuned"]["cost"] == pytest.approx(24 * (10 * 2 + 2 * 4) / 1e6)
+    assert found["base"]["finish_reasons"] == {"stop": 24}
+    assert found["base"]["answered_by"] == ["served-2026-11-22"]
+
+    run = RunFolder.open(out)
+    table = pl.read_parquet(run.tuned_predictions)
+    assert table["prediction"].to_list() == [references[0] for references in table["references"]]
+    assert table["log_probability"].null_count() == len(table)
+    page = run.report.read_text(encoding="utf-8")
+    assert "tuned-1" in page and "48" not in found and "How it learned" not in page
+    everything = b"".join(path.read_bytes() for path in run.path.rglob("*") if path.is_file())
+    assert KEY.encode() not in everything + said.err.encode()
+
+    again = command("eval", out, "--json", cwd=own_project, **NO_PROXY).json()
+    assert again["comparison"] == metrics["comparison"]
+    assert again["endpoints"]["base"]["kept_from_before"] == 24
+    assert len(server.asked) == 48  # nothing was asked twice
+
+
+def test_a_killed_evaluation_goes_on(command: Commands, own_project: Path, tmp_path: Path) -> None:
+    alive = True
+
+    def dies(number: int, body: dict[str, Any]) -> Response:
+        return clever(number, body) if alive else error(402, "no money")
+
+    with serving(dies) as server:
+        arguments = ["eval", "recipe.yaml", "--out", tmp_path / "run", *named(server)]
+
+        def until_thirty(number: int, body: dict[str, Any]) -> Response:
+            return clever(number, body) if number < 30 else error(402, "no money")
+
+        server.behaviour = until_thirty
+        stopped = command(*arguments, cwd=own_project, **NO_PROXY)
+        assert stopped.code == 2
+        assert "no money" in stopped.err and "what was answered is kept" in stopped.err
+        server.behaviour = clever
+        done = len(list(server.asked))
+        metrics = command("eval", tmp_path / "run", "--json", cwd=own_project, **NO_PROXY).json()
+        assert len(server.asked) - done == 48 - 30
+        assert metrics["evaluation"]["items"] == 24
+
+
+def test_items_without_an_answer_are_left_out_for_both(
+    command: Commands, own_project: Path, tmp_path: Path
+) -> None:
+    def refuses(number: int, body: dict[str, Any]) -> Response:
+        hard = "white" in body["messages"][-1]["content"] and body["model"] == "tuned-1"
+        return completion(None, refusal="I cannot.") if hard else clever(number, body)
+
+    with serving(refuses) as server:
+        arguments = ["eval", "recipe.yaml", "--out", tmp_path / "run", *named(server)]
+        arguments += ["--set", "data.test=30"]
+        stopped = command(*arguments, cwd=own_project, **NO_PROXY)
+        assert stopped.code == 2 and "refused" in stopped.err
+        skip = ["--set", "evaluate.endpoint.on_failure=skip"]
+        said = command("eval", tmp_path / "run", *skip, "--json", cwd=own_project, **NO_PROXY)
+    metrics = said.json()
+    left_out = metrics["evaluation"]["left_out"]
+    assert 0 < left_out == metrics["endpoints"]["tuned"]["failures"]["refused"]
+    assert metrics["evaluation"]["items"] == 42 - left_out
+    run = RunFolder.open(tmp_path / "run")
+    tables = [pl.read_parquet(path) for path in (run.base_predictions, run.tuned_predictions)]
+    assert tables[0]["item"].to_list() == tables[1]["item"].to_list()
+    assert not any("white" in prompt for prompt in tables[0]["prompt"])
+    assert f"{left_out} more got no answer" in run.report.read_text(encoding="utf-8")
+
+
+def test_a_run_is_compared_with_an_endpoint(
+    command: Commands, tuned: Tuned, server: ChatServer
+) -> None:
+    if tuned.method != "lora":
+        pytest.skip("the method makes no difference")
+    before = read_json(tuned.folder.metrics)
+    arguments = ["--endpoint", server.url, "--tuned", "tuned-1", "--json"]
+    metrics = command("eval", tuned.folder.path, *arguments, cwd=tuned.project, **NO_PROXY).json()
+    for old, new in zip(before["comparison"], metrics["comparison"], strict=True):
+        assert new["base"] == old["base"]
+    assert set(metrics["endpoints"]) == {"tuned"} and metrics["forgetting"] is None
+    restored = command("eval", tuned.folder.path, "--json", cwd=tuned.project).json()
+    assert restored["comparison"] == before["comparison"]
+    assert restored["endpoints"] == {}
+
+
+def test_mistakes_are_told(command: Commands, own_project: Path, tmp_path: Path) -> None:
+    lone = command("eval", "recipe.yaml", "--out", "run", "--base", "m", cwd=own_project)
+    assert lone.code == 2 and "add --tuned NAME" in lone.err
+    bare = command("eval", "recipe.yaml", cwd=own_project)
+    assert bare.code == 2 and "add --out RUN" in bare.err
+    keyless = command(
+        *("eval", "recipe.yaml", "--out", "run", "--base", "m", "--tuned", "n"),
+        cwd=own_project,
+        OPENAI_API_KEY="",
+    )
+    assert keyless.code == 2 and "OPENAI_API_KEY is not set" in keyless.err
+    assert not (own_project / "run").exists()
+
+
+def test_neither_torch_nor_transformers_is_loaded(own_project: Path, server: ChatServer) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from tutelage.pipeline.endpoints import compare_endpoints\n"
+        "from tutelage.pipeline.export_data import export_data\n"
+        f"settings = ['evaluate.endpoint.url={server.url}', 'evaluate.endpoint.base=a', "
+        "'evaluate.endpoint.tuned=tuned-1']\n"
+        "compare_endpoints('recipe.yaml', 'run', settings)\n"
+        "export_data('recipe.yaml', 'openai', 'files')\n"
+        "print([name for name in ('torch', 'transformers') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=own_project, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    prompts = [json.loads(line) for line in (own_project / "files/prompts.jsonl").open()]
+    asked = pl.read_parquet(own_project / "run/predictions/base.parquet")
+    assert [(row["file"], row["row"]) for row in prompts] == asked.select("file", "row").rows()

@@ -1,0 +1,314 @@
+"""An endpoint is asked over real sockets, and whatever it does, no failure becomes an answer."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server import KEY, ChatServer, Response, completion, echo, error, serving
+from tutelage.data.example import Message
+from tutelage.errors import UserError
+from tutelage.infer.backend import Backend, Request
+from tutelage.infer.endpoint import calls
+from tutelage.infer.endpoint.backend import Endpoint
+from tutelage.infer.endpoint.calls import retry_after
+from tutelage.infer.endpoint.kept import KeptReplies
+from tutelage.infer.endpoint.pace import OverBudget, Purse
+from tutelage.infer.endpoint.protocol import Malformed, read
+from tutelage.infer.options import DecodeOptions, EndpointOptions
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short pauses, a key, and no proxy between us and the server."""
+    monkeypatch.setattr(calls, "FIRST_PAUSE", 0.01)
+    monkeypatch.setenv("MY_KEY", KEY)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def endpoint(server: ChatServer, kept: Path, **settings: Any) -> Endpoint:
+    options = EndpointOptions(
+        **{"base": "m", "url": server.url, "timeout": 5.0, "retries": 4, **settings}
+    )
+    served = options.served("base")
+    assert served is not None
+    return Endpoint(served, options, DecodeOptions(), KeptReplies(kept))
+
+
+def requests(count: int) -> list[Request]:
+    return [Request((), 8, n, messages=(Message("user", f"Say w{n}"),)) for n in range(count)]
+
+
+def words(count: int) -> list[str]:
+    return [f"w{n}" for n in range(count)]
+
+
+def test_answers_come_in_order_whatever_the_concurrency(tmp_path: Path) -> None:
+    def slow(number: int, body: dict[str, Any]) -> Response:
+        answer = echo(number, body)
+        answer.delay = 0.05 * (number % 3)
+        return answer
+
+    with serving(slow) as server:
+        asker: Backend = endpoint(
+            server, tmp_path / "a.jsonl", concurrency=4, key_variable="MY_KEY"
+        )
+        answers = asker.run(requests(12))
+    assert [answer.text for answer in answers] == words(12)
+    assert server.most == 4
+    assert server.keys == {f"Bearer {KEY}"}
+    assert server.asked[0] == {
+        "model": "m",
+        "messages": server.asked[0]["messages"],
+        "temperature": 0.0,
+        "max_tokens": 8,
+    }
+    assert KEY not in (tmp_path / "a.jsonl").read_text()
+
+
+def test_parameters_are_added_and_left_out(tmp_path: Path) -> None:
+    settings = {
+        "parameters": {"reasoning_effort": "low", "temperature": None},
+        "limit_parameter": "max_completion_tokens",
+    }
+    with serving(echo) as server:
+        endpoint(server, tmp_path / "a.jsonl", **settings).run(requests(1))
+    assert server.asked[0].keys() == {
+        *("model", "messages", "max_completion_tokens", "reasoning_effort")
+    }
+    assert server.keys == {None}  # no key goes to a host that the recipe names none for
+
+
+FAULTS = {
+    "429": error(429, "slow down"),
+    "500": error(500, "oops"),
+    "503 in HTML": Response(503, b"<html>busy</html>"),
+    "cut": Response(content=completion("w").content, cut=20),
+    "no JSON": Response(content=b'{"choices": [{"mess'),
+    "no choice": Response(content=b'{"choices": []}'),
+    "slow": Response(content=b"{}", delay=1.0),
+    "dripping": Response(content=b" " * 60, drip=0.02),
+    "flooding": Response(content=b" " * 3000),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_may_pass_is_asked_again(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "MOST_BYTES", 2000)
+
+    def first_fails(number: int, body: dict[str, Any]) -> Response:
+        return FAULTS[fault] if number < 2 else echo(number, body)
+
+    with serving(first_fails) as server:
+        asker = endpoint(server, tmp_path / "a.jsonl", timeout=0.4, concurrency=2)
+        assert [reply.text for reply in asker.ask(requests(3))] == words(3)
+    assert asker.sitting.repeated.total() == 2
+    assert len(server.asked) == 5
+
+
+def test_nobody_goes_before_the_endpoint_says_so(tmp_path: Path) -> None:
+    def limited(number: int, body: dict[str, Any]) -> Response:
+        return error(429, "wait", Retry_After="1") if number == 0 else echo(number, body)
+
+    with serving(limited) as server:
+        endpoint(server, tmp_path / "a.jsonl", concurrency=1).ask(requests(3))
+    assert server.times[1] - server.times[0] >= 0.99
+    with serving(echo) as server:
+        endpoint(server, tmp_path / "b.jsonl", requests_per_minute=600).ask(requests(4))
+    gaps = [later - earlier for earlier, later in zip(server.times, server.times[1:], strict=False)]
+    assert sum(gaps) >= 0.28  # three gaps of a tenth of a second
+
+
+def test_a_wait_may_be_a_date() -> None:
+    assert retry_after("2.5") == 2.5
+    assert retry_after(None) is None
+    assert retry_after("soon") is None
+    later = retry_after(email.utils.formatdate(time.time() + 30, usegmt=True))
+    assert later is not None and 28 < later <= 30
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [
+        (error(401, f"bad key {KEY}"), r"bad key \[key\](.|\n)*set MY_KEY"),
+        (error(404, "no model m"), r"no model m(.|\n)*model and address"),
+        (error(429, "pay first", "insufficient_quota"), r"pay first(.|\n)*see to the account"),
+        (error(429, "wait", Retry_After="7200"), "asks to wait 120 minutes"),
+        (Response(302, b"", {"Location": "http://127.0.0.1:9/"}), "sends requests on"),
+    ],
+)
+def test_what_will_not_pass_ends_the_work_at_once(
+    response: Response, said: str, tmp_path: Path
+) -> None:
+    with serving(lambda number, body: response) as server:
+        asker = endpoint(server, tmp_path / "a.jsonl", concurrency=1, key_variable="MY_KEY")
+        with pytest.raises(UserError, match=said) as found:
+            asker.ask(requests(50))
+    assert len(server.asked) == 1
+    assert KEY not in str(found.value)
+
+
+NO_ANSWER = {
+    "refused": completion(None, refusal="I cannot."),
+    "filtered": completion("", "content_filter"),
+    "no_text": completion(None, "tool_calls", tool_calls=[]),
+    "rejected": error(400, "the prompt is too long"),
+    "given_up": error(500, "oops"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_ANSWER)
+def test_a_failure_is_never_an_answer(kind: str, tmp_path: Path) -> None:
+    def one_fails(number: int, body: dict[str, Any]) -> Response:
+        is_it = body["messages"][-1]["content"] == "Say w2"
+        return NO_ANSWER[kind] if is_it else echo(number, body)
+
+    with serving(one_fails) as server:
+        stops = endpoint(server, tmp_path / "a.jsonl", retries=1, concurrency=1)
+        with pytest.raises(UserError, match=f"1 {kind}"):
+            stops.ask(requests(5))
+        skips = endpoint(server, tmp_path / "a.jsonl", retries=1, on_failure="skip")
+        replies = skips.ask(requests(5))
+        assert [reply.text for reply in replies] == ["w0", "w1", None, "w3", "w4"]
+        assert replies[2].failed == kind
+        assert skips.sitting.kept == (2 if kind in ("rejected", "given_up") else 3)
+        with pytest.raises(UserError, match="gave no answer"):
+            skips.run(requests(5))
+
+
+def test_reasoning_that_used_up_the_length_is_an_empty_answer() -> None:
+    reply = read(completion(None, "length").content)
+    assert (reply.text, reply.finish_reason, reply.failed) == ("", "length", None)
+
+
+def test_what_was_answered_is_not_asked_for_again(tmp_path: Path) -> None:
+    kept = tmp_path / "a.jsonl"
+
+    def runs_dry(number: int, body: dict[str, Any]) -> Response:
+        return echo(number, body) if number < 4 else error(402, "no money")
+
+    with serving(runs_dry) as server, pytest.raises(UserError, match="no money"):
+        endpoint(server, kept, concurrency=1).ask(requests(8))
+    kept.write_bytes(kept.read_bytes() + b'{"key": "tor')  # and the kill left half a line
+    with serving(echo) as server:
+        # The address is another now, as every server's here; it is part of the question.
+        rows = [json.loads(line) for line in kept.read_text().splitlines()[:-1]]
+        again = endpoint(server, kept)
+        assert again.ask(requests(8)) and len(server.asked) == 8
+        assert again.ask(requests(8)) and len(server.asked) == 8
+        fresh = endpoint(server, kept)
+        assert [reply.text for reply in fresh.ask(requests(9))] == words(9)
+        assert (fresh.sitting.kept, len(server.asked)) == (8, 9)
+    assert [row["text"] for row in rows] == words(4)
+
+
+def test_equal_questions_are_asked_once(tmp_path: Path) -> None:
+    with serving(echo) as server:
+        replies = endpoint(server, tmp_path / "a.jsonl").ask(requests(1) * 5)
+    assert [reply.text for reply in replies] == ["w0"] * 5
+    assert len(server.asked) == 1
+
+
+def test_the_cap_is_never_passed(tmp_path: Path) -> None:
+    prices = {"m": (1e6, 1e6)}  # a token costs 1: a request 12, at most some 120
+    with serving(echo) as server:
+        asker = endpoint(server, tmp_path / "a.jsonl", prices=prices, max_cost=200.0)
+        with pytest.raises(UserError, match=r"max_cost: (\d+) of 200 is spent, \d+ of 20 items"):
+            asker.ask(requests(20))
+        spent = 12 * len(server.asked)
+        assert 80 < spent <= 200
+        assert asker.kept.spent == KeptReplies(tmp_path / "a.jsonl").spent == spent
+        raised = endpoint(server, tmp_path / "a.jsonl", prices=prices, max_cost=1000.0)
+        raised.ask(requests(20))
+        assert raised.purse.spent == 240
+
+
+def test_a_lost_request_counts_as_charged(tmp_path: Path) -> None:
+    def torn(number: int, body: dict[str, Any]) -> Response:
+        return FAULTS["cut"] if number == 0 else echo(number, body)
+
+    with serving(torn) as server:
+        asker = endpoint(server, tmp_path / "a.jsonl", prices={"m": (1e6, 1e6)})
+        asker.ask(requests(1))
+    most = len(json.dumps(server.asked[0], separators=(",", ":"))) + 8
+    assert asker.kept.spent == most + 12
+    assert KeptReplies(tmp_path / "a.jsonl").spent == most + 12
+
+
+@given(st.lists(st.floats(0.1, 5), max_size=20), st.floats(1, 10))
+def test_a_purse_never_holds_out_more_than_it_may(amounts: list[float], most: float) -> None:
+    purse = Purse(most)
+    for amount in amounts:
+        try:
+            purse.reserve(amount)
+        except OverBudget:
+            assert purse.spent + amount > most
+            continue
+        purse.settle(amount, amount / 2)
+        assert purse.spent <= most
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["choices", "message", "content", "refusal", "usage", "finish_reason"]),
+        inner, max_size=5,
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_response_is_read_or_is_malformed(content: bytes) -> None:
+    try:
+        reply = read(content)
+    except Malformed:
+        return
+    assert (reply.text is None) == (reply.failed is not None)
+
+
+def test_a_missing_key_is_said_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    served = EndpointOptions(base="gpt").served("base")
+    assert served is not None and served.key_name == "OPENAI_API_KEY"
+    with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
+        Endpoint(served, EndpointOptions(base="gpt"), DecodeOptions(), KeptReplies(tmp_path / "a"))
+
+
+def test_a_key_goes_to_the_host_it_is_of_and_no_other() -> None:
+    options = EndpointOptions(
+        base="a", tuned="b", url="https://a.example/v1", tuned_url="https://b.example/v1",
+        key_variable="A_KEY",
+    )  # fmt: skip
+    named = [options.served(side) for side in ("base", "tuned")]
+    assert [served and served.key_name for served in named] == ["A_KEY", None]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"url": "https://me:secret@host/v1"},
+        {"url": "https://host/v1?key=secret"},
+        {"url": "host"},
+        {"key_variable": "sk-secret"},
+        {"base": "m", "max_cost": 1.0},
+        {"base": " "},
+    ],
+)
+def test_a_recipe_can_hold_no_secret_and_no_cap_without_prices(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"expected|needs the price") as found:
+        EndpointOptions(**settings)
+    assert "sk-secret" not in str(found.value.args)
