@@ -17,18 +17,30 @@ from torch import Tensor
 
 
 def plain_attend_blocks(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float,
+    softcap: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The definition, in plain operations; see `attend_blocks`."""
     precise = torch.promote_types(query.dtype, torch.float32)
     scores = (query @ key.transpose(2, 3)).to(precise) * scale
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
     if mask is not None:
         scores = scores + mask
     return scores.softmax(dim=3).to(value.dtype) @ value, scores.logsumexp(dim=3)
 
 
 def attend_blocks(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float,
+    softcap: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Attend each block by itself.
 
@@ -38,13 +50,14 @@ def attend_blocks(
         value: (n, blocks, tokens, value size).
         mask: (n, blocks, 1, tokens), added to the scores; finite.
         scale: factor on the dot products.
+        softcap: c in c * tanh(scores / c), or None.
 
     Returns:
         The attended values, (n, blocks, queries, value size), and the logarithm of the sum of the
         scores' exponentials, (n, blocks, queries), at least float32.
     """
-    if query.device.type != "cpu" or key.shape[3] != value.shape[3]:
-        return plain_attend_blocks(query, key, value, mask, scale)
+    if query.device.type != "cpu" or key.shape[3] != value.shape[3] or softcap is not None:
+        return plain_attend_blocks(query, key, value, mask, scale, softcap)
     attended: Tensor
     sums: Tensor
     attended, sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
 
 from tutelage.infer.cache import BLOCK, Cache, Table, Writer, blocks_for
 from tutelage.model.attention.layout import Heads
+from tutelage.model.attention.product import attend
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,12 @@ class PromptLayout:
         padded[within] = queries
         rows = padded.view(BLOCK, -1, shared, size).permute(1, 2, 0, 3)
         seen = (start // BLOCK + 1) * BLOCK
-        attended = scaled_dot_product_attention(
+        attended = attend(
+            heads,
             rows.reshape(1, -1, shared * BLOCK, size),
             keys[:, :, :seen],
             values[:, :, :seen],
-            attn_mask=self._mask(seen, shared, heads.window),
-            scale=heads.scale,
+            self._mask(seen, shared, heads.window),
         )
         return attended.view(count, BLOCK, -1)[:, within].transpose(0, 1)
 

@@ -104,6 +104,7 @@ class StepLayout:
         rows = slice(self._place, self._place + self._count)
         queries = _padded(heads.query[0, :, rows].transpose(0, 1), keys.shape[1])
         parts = [
+            *self._prefix_parts(heads, queries),
             *self._shared_parts(heads, queries, keys, values),
             *self._own_parts(heads, queries, keys, values),
         ]
@@ -111,6 +112,13 @@ class StepLayout:
         output = heads.value.new_zeros(row, count, values.shape[3])
         output[rows] = attended.flatten(1, 2)
         return output.transpose(0, 1)[None]
+
+    def _prefix_parts(self, heads: Heads, queries: Tensor) -> Iterator[Part]:
+        """The layer's prefix, which every slot sees."""
+        if heads.prefix is not None:
+            key, value = (part.expand(self._count, -1, -1, -1) for part in heads.prefix)
+            attended, sums = attend_blocks(queries, key, value, None, heads.scale, heads.softcap)
+            yield Part(slice(0, self._count), attended, sums)
 
     def _shared_parts(
         self, heads: Heads, queries: Tensor, keys: Tensor, values: Tensor
@@ -127,6 +135,7 @@ class StepLayout:
                 values[taken].flatten(0, 1).expand(len(rows), *(-1,) * 3),
                 mask,
                 heads.scale,
+                heads.softcap,
             )
             attended, sums = attended.view(*shape, -1), sums.view(shape)
             yield from (Part(rows, attended[:, at], sums[:, at]) for at in range(run.count))
@@ -144,6 +153,7 @@ class StepLayout:
                 self._cache.slots_of(values)[slots, level],
                 mask[rows, level],
                 heads.scale,
+                heads.softcap,
             )
             yield Part(rows, attended, sums)
 

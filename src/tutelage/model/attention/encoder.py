@@ -1,20 +1,20 @@
 """Attention where tokens see what comes after them, and of decoder tokens on an encoder's.
 
 Like `TreeLayout`, one call of scaled_dot_product_attention a segment, on exactly the keys that it
-may see: there is no padding, and no mask but T5's position bias. Segments of a forest that read
-the same source are neighbours, so they attend it in one call.
+may see: there is no padding, and no mask but T5's position bias. Neighbouring segments of a forest
+that read the same source attend it in one call.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
 
 from tutelage.model.attention.distance import distance_bias
 from tutelage.model.attention.layout import Heads
+from tutelage.model.attention.product import attend
 from tutelage.model.attention.tree import TreeLayout
 from tutelage.prompt.tree import Forest
 
@@ -31,7 +31,7 @@ class BidirectionalLayout:
 
     def attend(self, heads: Heads) -> torch.Tensor:
         """The attended values, (1, heads, tokens, head size)."""
-        return attend_pairs(heads, self._lengths, self._lengths)
+        return attend_pairs(heads, self._lengths, self._lengths, range(len(self._lengths)))
 
 
 class EncoderDecoderLayout:
@@ -47,10 +47,11 @@ class EncoderDecoderLayout:
         self._encoder = BidirectionalLayout(self._source_lengths)
         self._decoder = TreeLayout(forest.segments, device)
         reading = zip(forest.sources.reads, forest.segments, strict=True)
-        self._readers = [
-            sum(segment.end - segment.start for _, segment in group)
-            for _, group in itertools.groupby(reading, key=lambda pair: pair[0])
+        runs = [
+            (source, sum(segment.end - segment.start for _, segment in run))
+            for source, run in itertools.groupby(reading, key=lambda pair: pair[0])
         ]
+        self._reads, self._readers = zip(*runs, strict=True)
 
     def attend(self, heads: Heads) -> torch.Tensor:
         """The attended values, (1, heads, tokens, head size), of the row that asks."""
@@ -60,36 +61,27 @@ class EncoderDecoderLayout:
             case "causal":
                 return self._decoder.attend(heads)
             case "cross":
-                return attend_pairs(heads, self._readers, self._source_lengths)
+                return attend_pairs(heads, self._readers, self._source_lengths, self._reads)
 
 
-def attend_pairs(heads: Heads, queries: Sequence[int], keys: Sequence[int]) -> torch.Tensor:
+def attend_pairs(
+    heads: Heads, queries: Sequence[int], keys: Sequence[int], reads: Iterable[int]
+) -> torch.Tensor:
     """Attention of each stretch of the queries on its stretch of the keys, all of it.
 
     Args:
         heads: the layer's; its window, if any, counts tokens in both directions.
         queries: tokens of each stretch of the row that asks.
         keys: tokens of each stretch of the row that is asked.
+        reads: for each stretch of the queries, which of the keys'.
 
     Returns:
         The attended values, (1, heads, tokens, head size).
     """
+    key, value = (torch.split(part, list(keys), dim=2) for part in (heads.key, heads.value))
     outputs = [
-        scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=_mask(heads, key.shape[2]),
-            scale=heads.scale,
-            dropout_p=heads.dropout,
-            enable_gqa=query.shape[1] != key.shape[1],
-        )
-        for query, key, value in zip(
-            torch.split(heads.query, list(queries), dim=2),
-            torch.split(heads.key, list(keys), dim=2),
-            torch.split(heads.value, list(keys), dim=2),
-            strict=True,
-        )
+        attend(heads, query, key[at], value[at], _mask(heads, key[at].shape[2]))
+        for query, at in zip(torch.split(heads.query, list(queries), dim=2), reads, strict=True)
     ]
     # Token by token in memory, as the output product reads it; see `TreeLayout`.
     return torch.cat([output.transpose(1, 2) for output in outputs], dim=1).transpose(1, 2)

@@ -10,14 +10,15 @@ is how the tests hold it equal to `TreeLayout`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import torch
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
-from tutelage.errors import UserError
-from tutelage.model.attention.layout import Heads
+from tutelage.model.attention.layout import Heads, beyond_products
 from tutelage.prompt.tree import Segment
 
 
@@ -36,53 +37,64 @@ class FlexTreeLayout:
         self._leave = leave.repeat_interleave(lengths).to(device)
         self._depth = _depths(segments).to(device)
         self._device = torch.device(device)
-        self._masks: dict[int | None, Any] = {}
+        self._masks: dict[tuple[int | None, int], Any] = {}
         # Compiled once a process: torch keeps what it compiled by the function's own code.
         self._kernel: Any = _compiled() if self._device.type == "cuda" else flex_attention
 
-    def attend(self, heads: Heads) -> torch.Tensor:
-        """The attended values, (1, heads, tokens, head size).
+    @staticmethod
+    def refusal(heads: Heads) -> str | None:
+        """What a layer asks for that the kernel cannot compute; None if it can."""
+        return beyond_products(replace(heads, prefix=None))
 
-        Raises:
-            UserError: attention weights are to be dropped, which the kernel cannot.
-        """
-        if heads.dropout:
-            raise UserError(
-                f"the model drops {heads.dropout:g} of its attention weights in training, "
-                "which FlexAttention cannot",
-                where="train.attention",
-                fix="leave it out, or write segments",
-            )
+    def attend(self, heads: Heads) -> torch.Tensor:
+        """The attended values, (1, heads, tokens, head size)."""
+        key, value, before = heads.key, heads.value, 0
+        if heads.prefix is not None:
+            before = heads.prefix[0].shape[2]
+            key = torch.cat([heads.prefix[0], key], dim=2)
+            value = torch.cat([heads.prefix[1], value], dim=2)
         attended: torch.Tensor = self._kernel(
             heads.query,
-            heads.key,
-            heads.value,
-            block_mask=self._mask(heads.window),
+            key,
+            value,
+            score_mod=None if heads.softcap is None else _capped(heads.softcap),
+            block_mask=self._mask(heads.window, before),
             scale=heads.scale,
             enable_gqa=heads.query.shape[1] != heads.key.shape[1],
         )
         return attended
 
-    def _mask(self, window: int | None) -> Any:
-        """Which tokens see which, built once a row and window."""
-        if window not in self._masks:
+    def _mask(self, window: int | None, before: int) -> Any:
+        """Which tokens see which behind a prefix, built once a row, window and prefix."""
+        if (window, before) not in self._masks:
             enter, leave, depth = self._enter, self._leave, self._depth
 
             def sees(
                 _batch: torch.Tensor, _head: torch.Tensor, query: torch.Tensor, key: torch.Tensor
             ) -> torch.Tensor:
+                in_prefix, key = key < before, (key - before).clamp(min=0)
                 visible = (
                     (key <= query) & (enter[key] <= enter[query]) & (enter[query] < leave[key])
                 )
                 if window is not None:
                     visible = visible & (depth[query] - depth[key] < window)
-                return visible
+                return visible | in_prefix
 
             tokens = len(depth)
-            self._masks[window] = create_block_mask(
-                sees, B=None, H=None, Q_LEN=tokens, KV_LEN=tokens, device=self._device
+            self._masks[window, before] = create_block_mask(
+                sees, B=None, H=None, Q_LEN=tokens, KV_LEN=before + tokens, device=self._device
             )
-        return self._masks[window]
+        return self._masks[window, before]
+
+
+@cache
+def _capped(softcap: float) -> Callable[..., torch.Tensor]:
+    """Scores capped softly; the same function every time, for it is compiled."""
+
+    def cap(score: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        return softcap * torch.tanh(score / softcap)
+
+    return cap
 
 
 _kernel: Any = None

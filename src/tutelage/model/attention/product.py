@@ -84,4 +84,4 @@ def _capped(
 
 def _by_key_head(rows: Tensor, key: Tensor) -> Tensor:
     """What each query head has, (1, heads, ...), by its key head: (1, key heads, shared, ...)."""
-    return rows.unflatten(1, (key.shape[1], -1))
+    return rows.reshape(len(rows), key.shape[1], -1, *rows.shape[2:])

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
 
 from tutelage.model.attention.distance import distance_bias
 from tutelage.model.attention.layout import Heads
+from tutelage.model.attention.product import attend
 from tutelage.prompt.tree import Segment
 
 
@@ -61,16 +61,7 @@ class TreeLayout:
             mask = mask + self._mask(queries, length, heads.window, query.dtype)
         elif not alone:
             mask = self._mask(queries, length, heads.window, query.dtype)
-        return scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=mask,
-            is_causal=mask is None,
-            scale=heads.scale,
-            dropout_p=heads.dropout,
-            enable_gqa=query.shape[1] != key.shape[1],
-        )
+        return attend(heads, query, key, value, mask, causal=mask is None)
 
     def _mask(
         self, queries: int, keys: int, window: int | None, dtype: torch.dtype

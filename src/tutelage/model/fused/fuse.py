@@ -128,7 +128,8 @@ class _Recording:
 
     def attend(self, heads: Heads) -> Tensor:
         """The attended values, (1, heads, tokens, head size)."""
-        self.last = HeadSettings(heads.query.shape[3], heads.scale, heads.window, heads.layer)
+        size = heads.query.shape[3]
+        self.last = HeadSettings(size, heads.scale, heads.window, heads.layer, heads.softcap)
         tokens = Segment(0, heads.query.shape[2], -1)
         return TreeLayout([tokens], heads.query.device).attend(heads)
 

@@ -29,12 +29,14 @@ class HeadSettings(NamedTuple):
         scale: factor on the dot products.
         window: how many tokens back a token sees, itself included; None for all.
         layer: the layer's index.
+        softcap: c in c * tanh(scores / c), or None.
     """
 
     size: int
     scale: float
     window: int | None
     layer: int
+    softcap: float | None
 
 
 class Fused(nn.Module, ABC):
@@ -166,6 +168,7 @@ class FusedAttention(Fused):
             scaling=self.heads.scale,
             dropout=self.dropout if self.training else 0.0,
             sliding_window=self.heads.window,
+            softcap=self.heads.softcap,
         )
         return self.o_proj(attended.flatten(-2)), None
 
