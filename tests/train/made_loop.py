@@ -87,7 +87,8 @@ def make_loop(
         return made_preferences(count, seed)
 
     def base() -> AbstractContextManager[None]:
-        return methods.get(method).disabled(model) if method == "lora" else nullcontext()
+        chosen = methods.get(method)
+        return chosen.disabled(model) if chosen.keeps_base else nullcontext()
 
     return loop(
         model,

@@ -1,11 +1,12 @@
 """Each method over token trees, held against one sequence after the other in float64.
 
 The reference is transformers' own eager attention with what the method saved put on by other code:
-for adapters the loader that lies beside them.
+for adapters the loader that lies beside them, for prefixes past keys and values.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from forests import KeepFloat64, forest_loss, gradients, rendered
+from transformers import DynamicCache
 
 import tiny_models
+from tutelage.model.attention.prefix import Prefix, prefixes_of
 from tutelage.model.methods import load_adapter, methods
 from tutelage.model.methods.adapter import adapted_blocks
-from tutelage.model.options import AdapterOptions, ModelOptions
+from tutelage.model.options import AdapterOptions, ModelOptions, PrefixOptions
 from tutelage.prompt.tree import merge
 
 STEM = list(range(2, 9))
@@ -80,3 +83,44 @@ def theirs_of(reference: torch.nn.Module, name: str) -> torch.nn.Parameter:
     """The loader's name for one of our adapters' parameters."""
     place, _, part = name.partition(".adapter.")
     return reference.get_submodule(place).adapter.get_parameter(part.replace(".", "_"))
+
+
+def with_prefix(
+    model: torch.nn.Module, texts: Sequence[list[int]], layers: Sequence[Prefix]
+) -> torch.Tensor:
+    """The same, with prefixes as transformers' own past keys and values."""
+    total = torch.zeros((), dtype=torch.float64)
+    for ids in texts:
+        row, cache = torch.tensor(ids)[None], DynamicCache()
+        for at, layer in enumerate(layers):
+            key, value = layer()
+            cache.update(key[None], value[None], at)
+        scores = model(input_ids=row, past_key_values=cache).logits[0, :-1]
+        loss = F.cross_entropy(scores, row[0, 1:], reduction="sum")
+        loss.backward()
+        total += loss.detach()
+    return total
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3_text"])
+@pytest.mark.parametrize("projection", [None, 6])
+def test_prefixes(kind: str, projection: int | None) -> None:
+    prefix = methods.get("prefix")
+    window = {"sliding_window": 64} if kind == "gemma3_text" else {}
+    model = tiny_models.make_model(kind, **window)
+    wanted = PrefixOptions(tokens=4, projection=projection)
+    prefix.prepare(model, ModelOptions(method="prefix", prefix=wanted), seed=0)
+    shaken(model).double()
+    reference = tiny_models.make_model(kind, attn_implementation="eager", **window).double()
+    reference.requires_grad_(False)
+    theirs = {name: copy.deepcopy(layer) for name, layer in prefixes_of(model).items()}
+    with KeepFloat64():
+        found = forest_loss(model, [merge(SEQUENCES)])
+        ours = gradients(model)
+        expected = with_prefix(reference, TEXTS, list(theirs.values()))
+    torch.testing.assert_close(found, expected)
+    assert len(ours) == (2 if projection is None else 4) * len(theirs)
+    for name, gradient in ours.items():
+        layer, _, part = name.partition(".prefix.")
+        theirs_of_it = theirs[layer].get_parameter(part).grad
+        torch.testing.assert_close(gradient, theirs_of_it, rtol=1e-9, atol=1e-9)

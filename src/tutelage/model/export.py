@@ -21,8 +21,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tutelage.errors import UserError
+from tutelage.model.attention import NAME, using
+from tutelage.model.attention.prefix import prefixes_of
 from tutelage.model.fused import unfuse
 from tutelage.model.methods import methods
+from tutelage.model.methods.structure import Plain
 from tutelage.model.new_folder import new_folder
 from tutelage.model.quiet import quiet_transformers
 
@@ -133,18 +136,23 @@ def _check_possible(model: PreTrainedModel, folder: Path, method: str, form: For
 
 @torch.no_grad()
 def _behave(model: Any, prompt: Sequence[int], stop_token_ids: Sequence[int]) -> Behaviour:
-    """Logits and greedy answer in eager attention, the architecture's own definition."""
+    """Logits and greedy answer in eager attention, the architecture's own definition.
+
+    Our attention takes its place where there are prefixes: only it knows them.
+    """
     ids = torch.tensor([list(prompt)], device=model.device)
     training, attention = model.training, model.config._attn_implementation
+    prefixed = bool(prefixes_of(model))
     model.train(False)
-    model.set_attn_implementation("eager")
+    model.set_attn_implementation(NAME if prefixed else "eager")
     try:
-        with quiet_transformers():
+        with quiet_transformers(), using(Plain()):
             logits = model(input_ids=ids, use_cache=False).logits[0]
             answer = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=GREEDY_TOKENS,
+                use_cache=not prefixed,
                 do_sample=False,
                 eos_token_id=list(stop_token_ids),
                 pad_token_id=stop_token_ids[0],

@@ -200,6 +200,7 @@ def make_loop(
         if bench.method.keeps_base
         else nullcontext,
         mixture=prepared.mixture,
+        factors=bench.method.learning_rate_factors(bench.model),
         world=world,
     )
 

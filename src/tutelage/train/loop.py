@@ -13,10 +13,11 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
+from types import MappingProxyType
 
 import torch
 from transformers import PreTrainedModel
@@ -84,6 +85,7 @@ class Loop:
         base: a context in which the model is the base model. By default it is so as it comes:
             `run` asks before it loads a checkpoint.
         mixture: how the examples' tasks are mixed; None takes every example once an epoch.
+        factors: by a parameter's name, how many times the learning rate it moves at; others once.
         world: the processes that share the run. If there are several, the model's weights are
             spread over them, and only the first writes log and checkpoints.
     """
@@ -104,6 +106,7 @@ class Loop:
         fingerprint: str = "",
         base: Callable[[], AbstractContextManager[None]] = nullcontext,
         mixture: Mixture | None = None,
+        factors: Mapping[str, float] = MappingProxyType({}),
         world: World = ALONE,
     ) -> None:
         self.model = model
@@ -120,7 +123,8 @@ class Loop:
         recompute_activations(model, options.recomputed)
         self.order = make_order(examples, options, mixture)
         self.steps = self.order.steps(options.epochs, options.max_steps)
-        self.optimizer = Optimizer(world.shard(self.passes.unit, parameters), options)
+        shared = world.shard(self.passes.unit, parameters)
+        self.optimizer = Optimizer(shared, options, factors)
         self.validation = Validation(self.passes, validation, options, self.steps)
         self.checkpoint_every = options.checkpoint_every or self.validation.every
 
