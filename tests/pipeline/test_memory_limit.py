@@ -61,19 +61,24 @@ def test_without_a_limit_the_defaults_hold_and_are_written_down(
     project: Path, tmp_path: Path
 ) -> None:
     chosen = fitted(project, tmp_path).recipe.train
-    assert (chosen.micro_batch_tokens, chosen.activation_checkpointing) == (2048, "none")
+    assert (chosen.micro_batch_tokens, chosen.activation_checkpointing) == (1536, "none")
 
 
 @pytest.mark.usefixtures("tensors_only")
 def test_the_first_rung_that_fits_is_taken(project: Path, tmp_path: Path) -> None:
-    rung = "train.activation_checkpointing=selective"
-    roomy, tight = predicted(project, tmp_path), predicted(project, tmp_path, rung)
-    assert tight < roomy
-    chosen = fitted(project, tmp_path, mib(roomy + 1)).recipe.train
-    assert (chosen.micro_batch_tokens, chosen.activation_checkpointing) == (2048, "none")
-    bench = fitted(project, tmp_path, mib(tight + 1))
-    assert bench.memory is not None and bench.memory.total <= tight + 1
-    assert bench.recipe.train.activation_checkpointing == "selective"
+    short = "train.micro_batch_tokens=512"
+    cheap = (short, "train.activation_checkpointing=selective")
+    roomy, shorter, tight = (predicted(project, tmp_path, *said) for said in ((), [short], cheap))
+    assert tight < shorter < roomy
+    for limit, expected in (
+        (roomy, (1536, "none")),
+        (shorter, (512, "none")),
+        (tight, (512, "selective")),
+    ):
+        bench = fitted(project, tmp_path, mib(limit + 1))
+        chosen = bench.recipe.train
+        assert bench.memory is not None and bench.memory.total <= limit + 1
+        assert (chosen.micro_batch_tokens, chosen.activation_checkpointing) == expected
 
 
 @pytest.mark.usefixtures("tensors_only")
@@ -123,14 +128,14 @@ def test_a_run_holds_prediction_beside_measurement(project: Path, tmp_path: Path
     found = read_json(run.metrics)["training"]
     assert found["predicted_memory_bytes"] == pytest.approx(found["peak_memory_bytes"], rel=0.1)
     written = load(run.recipe).recipe.train
-    assert (written.micro_batch_tokens, written.activation_checkpointing) == (2048, "none")
+    assert (written.micro_batch_tokens, written.activation_checkpointing) == (1536, "none")
 
 
 def test_check_shows_the_parts(project: Path) -> None:
     found = check(project / "recipe.yaml", ["train.memory_limit=20GiB"])
     assert found.memory_parts["parameters"] > 0
     assert sum(found.memory_parts.values()) <= found.peak_memory_bytes
-    assert "micro_batch_tokens 2048" in found.memory_settings
+    assert "micro_batch_tokens 1536" in found.memory_settings
 
 
 def test_a_model_that_cannot_be_predicted_gets_no_promise(
@@ -141,6 +146,6 @@ def test_a_model_that_cannot_be_predicted_gets_no_promise(
 
     monkeypatch.setattr(memory, "predict", unpredictable)
     bench = fitted(project, tmp_path)
-    assert bench.memory is None and bench.recipe.train.micro_batch_tokens == 2048
+    assert bench.memory is None and bench.recipe.train.micro_batch_tokens == 1536
     with pytest.raises(UserError, match="cannot be predicted"):
         fitted(project, tmp_path, "train.memory_limit=8GiB")

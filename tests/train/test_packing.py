@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from tutelage.prompt.renderer import Rendered
 from tutelage.prompt.tree import Forest
-from tutelage.train.packing import micro_batches, pack_groups
+from tutelage.train.packing import CALLS, EVENNESS, cuts_of, micro_batches, pack_groups
 
 
 def leaves(pack: Forest) -> list[tuple[int, ...]]:
@@ -110,3 +113,33 @@ def test_packs_are_of_similar_size() -> None:
     ]
     sizes = [len(pack) for pack in micro_batches(sequences, 512)]
     assert min(sizes) > max(sizes) / 2
+
+
+def test_packs_are_cut_where_the_least_is_shared() -> None:
+    """Rows of a task begin alike and tasks do not, so no cut goes through a task."""
+    tasks = [[1000 * task + at for at in range(40)] for task in (1, 2)]
+    rows = [[*task, *range(at, at + 20)] for task in tasks for at in range(5)]
+    sequences = [rendered(row, [0.0] + [1.0] * (len(row) - 1)) for row in rows]
+    packs = micro_batches(sequences, budget=200)
+    assert sorted(len(pack) for pack in packs) == [40 + 5 * 20] * 2
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=9), st.integers(10, 60), st.data())
+def test_no_other_cuts_are_cheaper(alone: list[int], budget: int, data: st.DataObject) -> None:
+    shared = [data.draw(st.integers(0, min(pair))) for pair in itertools.pairwise(alone)]
+    new = [size - part for size, part in zip(alone, [0, *shared], strict=True)]
+
+    def cost(cuts: Sequence[tuple[int, int]]) -> float:
+        sizes = [alone[first] + sum(new[first + 1 : last]) for first, last in cuts]
+        lengths = [last - first for first, last in cuts]
+        if any(size > budget and many > 1 for size, many in zip(sizes, lengths, strict=True)):
+            return math.inf
+        return sum(size + CALLS + EVENNESS * size * size / budget for size in sizes)
+
+    inner = range(1, len(alone))
+    every = (
+        list(itertools.pairwise([0, *borders, len(alone)]))
+        for count in range(len(alone))
+        for borders in itertools.combinations(inner, count)
+    )
+    assert cost(cuts_of(alone, new, budget)) == pytest.approx(min(map(cost, every)))

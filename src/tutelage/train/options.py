@@ -12,7 +12,7 @@ from tutelage.options import Options
 Recomputed = Literal["none", "selective", "full"]
 """What is computed again in the backward pass rather than kept for it."""
 
-DEFAULT_TOKENS = 2048
+DEFAULT_TOKENS = 1536
 """Tokens in one forward pass where the recipe says nothing; see benchmarks/RESULTS.md."""
 
 UNITS = {"GiB": 2**30, "MiB": 2**20, "GB": 10**9, "MB": 10**6}
@@ -55,7 +55,7 @@ class TrainOptions(Options):
     """Examples in an optimizer step. Memory does not depend on it: see `micro_batch_tokens`."""
 
     micro_batch_tokens: int | None = Field(default=None, ge=16)
-    """Most tokens in one forward pass; a longer example travels alone. Null takes 2048, or what
+    """Most tokens in one forward pass; a longer example travels alone. Null takes 1536, or what
     `memory_limit` leaves room for."""
 
     attention: Literal["segments", "flex"] = "segments"

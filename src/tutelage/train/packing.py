@@ -1,15 +1,14 @@
 """Divide one optimizer step into micro-batches that fit a token budget.
 
 The samples of a step are given (the sampler chose them); only their grouping is free. Sorted so
-that common prefixes are neighbours, they are filled into packs of nearly equal size, counting a
-shared prefix once a pack. Memory then depends on the budget, never on the batch size. Sequences
-that a loss compares (a chosen response and the rejected ones) form a group, which is never parted.
+that common prefixes are neighbours, they are cut into packs where the two sides of a cut share the
+least. Memory then depends on the budget, never on the batch size. Sequences that a loss compares (a
+chosen response and the rejected ones) form a group, which is never parted.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +24,10 @@ from tutelage.prompt.tree import (
 
 Group = Sequence[Rendered]
 """Sequences that travel together, at least one."""
+CALLS = 64
+"""What a pack costs beside its tokens, in tokens: calls of small operations, smaller products."""
+EVENNESS = 1 / 16
+"""What a pack as large as the budget costs beside that, as a share of its tokens."""
 
 
 class Packed(NamedTuple):
@@ -60,38 +63,70 @@ def pack_groups(groups: Sequence[Group], budget: int, min_shared: int = MIN_SHAR
     """
     inner = [in_sharing_order(group) for group in groups]
     order = sorted(range(len(groups)), key=lambda at: sharing_key(inner[at][0]))
-    new = _new_tokens([inner[at] for at in order], min_shared)
-    count = math.ceil(sum(new) / budget)
-    target = min(budget, math.ceil(sum(new) / count) + max(new) // 2)
-
-    def merged(first: int, last: int) -> Packed:
-        taken = order[first:last]
-        return Packed(merge([s for at in taken for s in groups[at]], min_shared), taken)
-
+    ordered = [inner[at] for at in order]
+    alone = [_alone(group, min_shared) for group in ordered]
     packs = []
-    first = 0
-    while first < len(order):
-        last, filled = first + 1, _alone(inner[order[first]], min_shared)
-        while last < len(order) and filled + new[last] <= target:
-            filled += new[last]
-            last += 1
-        pack = merged(first, last)
-        # A branch may be shorter than what two neighbours share, so the count can be a little low.
-        while len(pack.forest) > budget and last - first > 1:
-            last -= 1
-            pack = merged(first, last)
-        packs.append(pack)
-        first = last
+    for first, last in cuts_of(alone, _new_tokens(ordered, alone, min_shared), budget):
+        while first < last:
+            until, pack = last, _merged(groups, order[first:last], min_shared)
+            # A branch may be shorter than what two neighbours share, so the count can be low.
+            while len(pack.forest) > budget and until - first > 1:
+                until -= 1
+                pack = _merged(groups, order[first:until], min_shared)
+            packs.append(pack)
+            first = until
     return packs
 
 
-def _new_tokens(ordered: Sequence[Group], min_shared: int) -> list[int]:
+def _merged(groups: Sequence[Group], taken: list[int], min_shared: int) -> Packed:
+    return Packed(merge([s for at in taken for s in groups[at]], min_shared), taken)
+
+
+def cuts_of(alone: Sequence[int], new: Sequence[int], budget: int) -> list[tuple[int, int]]:
+    """Where to cut groups in sharing order: the cheapest way of all, by dynamic programming.
+
+    A cut between two groups computes what they share twice, so the best are between tasks. Each
+    pack costs its tokens, its calls, and a little more the nearer it comes to the budget, which
+    makes packs even where nothing else decides (and the largest sets the memory).
+
+    Args:
+        alone: tokens of each group in a pack of its own.
+        new: what each adds to a pack that holds the one before it.
+        budget: tokens in a pack of more than one group.
+
+    Returns:
+        First and one past the last group of each pack, in order.
+    """
+    best = [0.0]  # cost of the first n groups
+    start = [0]  # where their last pack begins
+    for last in range(1, len(alone) + 1):
+        costs: dict[int, float] = {}
+        behind = 0  # tokens of the groups after the first of the pack
+        for first in range(last - 1, -1, -1):
+            size = alone[first] + behind
+            if costs and size > budget:
+                break
+            costs[first] = best[first] + size + CALLS + EVENNESS * size * size / budget
+            behind += new[first]
+            if behind > budget:
+                break
+        start.append(min(costs, key=costs.__getitem__))
+        best.append(costs[start[-1]])
+    cuts = []
+    last = len(alone)
+    while last:
+        cuts.append((start[last], last))
+        last = start[last]
+    return cuts[::-1]
+
+
+def _new_tokens(ordered: Sequence[Group], alone: Sequence[int], min_shared: int) -> list[int]:
     """Tokens that each group adds, at least, to a pack which holds its neighbour before it."""
     new = []
     for at, group in enumerate(ordered):
         beside = ordered[at - 1] if at else ()
         shared = max((shared_tokens(group[0], other, min_shared) for other in beside), default=0)
-        new.append(_alone(group, min_shared) - shared)
+        new.append(alone[at] - shared)
     return new
 
 
