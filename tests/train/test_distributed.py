@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shared_runs
@@ -64,15 +65,19 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return folders
 
 
+def nearly(value: Any) -> Any:
+    """What equals a value of the log to 1e-5."""
+    if isinstance(value, dict):
+        return {key: nearly(inner) for key, inner in value.items()}
+    return pytest.approx(value, rel=1e-5, abs=1e-5) if isinstance(value, float) else value
+
+
 def compare(first: Path, second: Path, name: str) -> None:
     """The logs of two runs and their weights are equal to 1e-5."""
     rows = [log_rows(folder / name) for folder in (first, second)]
     assert len(rows[0]) == len(rows[1]) > 8
     for one, two in zip(*rows, strict=True):
-        assert two == {
-            key: pytest.approx(value, rel=1e-5, abs=1e-5) if isinstance(value, float) else value
-            for key, value in one.items()
-        }
+        assert two == nearly(one)
     saved = [load_file(folder / f"{name}.safetensors") for folder in (first, second)]
     assert saved[0].keys() == saved[1].keys()
     for key, weight in saved[0].items():
