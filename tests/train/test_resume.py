@@ -203,3 +203,17 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"worse"', '"wurse"'))
     with pytest.raises(UserError, match="not a checkpoint of this version"):
         make_loop(tmp_path, max_steps=2, validation=0).run(resume=True)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_stopped_on_purpose_and_resumed_it_is_the_whole_run(tmp_path: Path, stop: int) -> None:
+    settings: dict[str, Any] = {"validate_every": 3, "schedule": "cosine"}
+    whole = make_loop(tmp_path / "whole", **settings)
+    whole.run(resume=False)
+    stopped = make_loop(tmp_path / "parts", **settings).run(resume=False, stop_after=stop)
+    assert (stopped.progress.step, stopped.stopped_early) == (stop, False)
+    assert stopped.steps == whole.steps > 5
+    rest = make_loop(tmp_path / "parts", **settings)
+    assert rest.run(resume=True, stop_after=99).progress.step == whole.steps
+    assert same(weights(rest), weights(whole))
+    assert log_rows(tmp_path / "parts") == log_rows(tmp_path / "whole")

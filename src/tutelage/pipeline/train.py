@@ -41,6 +41,7 @@ def train(
     overrides: Sequence[str] = (),
     *,
     overwrite: bool = False,
+    stop_after: int | None = None,
 ) -> RunFolder:
     """Tune a model as a recipe says and leave it in a new run folder.
 
@@ -49,6 +50,7 @@ def train(
         out: the run folder to make.
         overrides: settings such as `train.learning_rate=2e-4`.
         overwrite: remove a run that is there.
+        stop_after: stop at this step of the run; `resume` continues it exactly.
 
     Raises:
         UserError: the recipe, the data or the model is not as it must be.
@@ -59,7 +61,7 @@ def train(
     bench = from_recipe(resolved, in_host_memory=ranks.size() > 1)
     prepared = prepare(resolved, splits, bench.renderer)
     fit_memory(bench, partial(make_loop, bench, prepared, RunFolder(Path(out))))
-    return train_prepared(bench, prepared, new_folder(out, overwrite))
+    return train_prepared(bench, prepared, new_folder(out, overwrite), stop_after=stop_after)
 
 
 def check_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> None:
@@ -89,8 +91,12 @@ def new_folder(out: str | Path, overwrite: bool) -> RunFolder:
     return RunFolder.create(out, overwrite) if ranks.leads() else RunFolder(Path(out))
 
 
-def resume(run: str | Path) -> RunFolder:
+def resume(run: str | Path, *, stop_after: int | None = None) -> RunFolder:
     """Continue a run that was stopped, exactly where its last checkpoint stands.
+
+    Args:
+        run: the run folder.
+        stop_after: stop again at this step of the run.
 
     Raises:
         UserError: it is not a run, or its data or model has changed since.
@@ -104,11 +110,16 @@ def resume(run: str | Path) -> RunFolder:
     Checkpoints(folder.checkpoints, keep=1).latest(run_fingerprint(bench, prepared))
     if ranks.leads():
         folder.sweep()
-    return train_prepared(bench, prepared, folder, resume=True)
+    return train_prepared(bench, prepared, folder, resume=True, stop_after=stop_after)
 
 
 def train_prepared(
-    bench: Workbench, prepared: Prepared, run: RunFolder, *, resume: bool = False
+    bench: Workbench,
+    prepared: Prepared,
+    run: RunFolder,
+    *,
+    resume: bool = False,
+    stop_after: int | None = None,
 ) -> RunFolder:
     """Train what is prepared, save the model and the figures of training.
 
@@ -123,7 +134,7 @@ def train_prepared(
     with joined(bench.loaded.device) as world, _watchers(recipe, run) as watching:
         with EnergyMeter() as energy:
             loop = make_loop(bench, prepared, run, watching, world)
-            tuned = loop.run(resume=resume)
+            tuned = loop.run(resume=resume, stop_after=stop_after)
         weights = {} if world.size == 1 else loop.weights()
     if not ranks.leads():
         return run

@@ -128,8 +128,13 @@ class Loop:
         self.validation = Validation(self.passes, validation, options, self.steps)
         self.checkpoint_every = options.checkpoint_every or self.validation.every
 
-    def run(self, *, resume: bool) -> Tuned:
+    def run(self, *, resume: bool, stop_after: int | None = None) -> Tuned:
         """Train to the end, from the beginning or from the newest checkpoint.
+
+        Args:
+            resume: continue from the newest checkpoint, if there is one.
+            stop_after: stop at this step, with a checkpoint. All else is as in the whole run, the
+                schedule too, so that resuming continues it exactly.
 
         Raises:
             UserError: the loss or gradient is not finite, or the checkpoint is of another run.
@@ -141,13 +146,14 @@ class Loop:
             self.log.truncate_after(progress.step if resume else -1)
         loss = math.nan
         stopped = self.validation.out_of_patience(progress)
-        while progress.step < self.steps and not stopped:
+        end = self.steps if stop_after is None else min(stop_after, self.steps)
+        while progress.step < end and not stopped:
             progress, loss = self._step(progress)
             if self.validation.due(progress.step):
                 progress = self._validate(progress)
                 stopped = self.validation.out_of_patience(progress)
             is_best = progress.best_step == progress.step
-            is_due = progress.step % self.checkpoint_every == 0 or progress.step == self.steps
+            is_due = progress.step % self.checkpoint_every == 0 or progress.step == end
             if is_best or is_due or stopped:
                 self._save(progress)
         handed_on = self._hand_on(progress)
