@@ -49,14 +49,23 @@ class PieceEncoder:
     Args:
         tokenizer: any transformers tokenizer; nothing is ever added to what the text says.
         templates: the sources of its chat template.
+        target: encode answers, for which some tokenizers of translation models have a vocabulary
+            of their own.
 
     Attributes:
         control_tokens: what only the template may write.
         control_ids: their ids.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, templates: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        templates: Sequence[str] = (),
+        *,
+        target: bool = False,
+    ) -> None:
         self.tokenizer = tokenizer
+        self._side = "text_target" if target else "text"
         added = {str(token): token.special for token in tokenizer.added_tokens_decoder.values()}
         added |= {str(token): True for token in tokenizer.all_special_tokens}
         written = "\0".join(templates)
@@ -255,7 +264,7 @@ class PieceEncoder:
         if self.tokenizer.is_fast:
             return self._encode_fast(texts, as_text=as_text)
         ids: list[list[int]] = self.tokenizer(
-            list(texts),
+            **{self._side: list(texts)},
             add_special_tokens=False,
             split_special_tokens=as_text,
             return_attention_mask=False,

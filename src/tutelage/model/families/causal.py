@@ -26,6 +26,7 @@ from tutelage.model.attention.layout import Layout
 from tutelage.model.attention.tree import paths
 from tutelage.model.families import families
 from tutelage.model.families.family import Head, decoder, output_head
+from tutelage.model.families.proof import check_apart, check_logits, refused, spread_ids
 from tutelage.prompt.dialogue import Dialogue
 from tutelage.prompt.form import MakeForm
 from tutelage.prompt.tree import Forest, Segment
@@ -33,14 +34,6 @@ from tutelage.prompt.tree import Forest, Segment
 PROBE = (Segment(0, 6, -1), Segment(6, 11, 0), Segment(11, 16, 0), Segment(16, 21, -1))
 """A forest with all that one can have: a prefix, two branches and a second root."""
 BRANCH = PROBE[1]
-TOLERANCE = 1e-4
-"""Largest distance from the model's own logits, over their norm. Measured for SmolLM2-135M,
-Gemma 3 270M and a 15M Llama: up to 4e-6, and from 0.2 on where examples see each other."""
-ROUNDED = 0.1
-"""The same in 16 bits, where rounding alone was measured to make up to 0.07."""
-LEAK = {True: 1e-4, False: 5e-3}
-"""Largest effect of one example on another, above 16 bits and in 16. There is none at all but
-where examples meet in the batch of an expert, which changes the rounding of its products."""
 
 
 class Causal:
@@ -78,7 +71,7 @@ class Causal:
         """The output embedding and what the architecture does after it."""
         output = output_head(model)
         if not isinstance(output, nn.Linear):
-            raise _refused(model, "its output head is not one linear layer")
+            raise refused(model, "its output head is not one linear layer")
         scale, softcap = _transform(model.config.get_text_config().to_dict())
         return Head(output.weight, output.bias, scale, softcap)
 
@@ -113,18 +106,17 @@ class Causal:
                 hidden = self.hidden_states(model, *row)
                 moved = self.hidden_states(model, _other_branch(row[0]), row[1])
             rest = slice(BRANCH.end, None)
-            if not _distance(moved[rest], hidden[rest]) <= LEAK[model.dtype.itemsize > 2]:
-                raise _refused(model, "one example of a row moves the next")
+            check_apart(model, moved[rest], hidden[rest])
             ours = self.logits(model, hidden)
             model.set_attn_implementation("eager")
             for path in paths(PROBE):
                 ids, positions = (torch.cat([part[:, cut] for cut in path], 1) for part in row)
                 own = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0]
-                _compare(model, torch.cat([ours[cut] for cut in path]), own)
+                check_logits(model, torch.cat([ours[cut] for cut in path]), own)
         except UserError:
             raise
         except Exception as error:  # a forward pass that is not as other models' can fail anyhow
-            raise _refused(model, f"its packed forward pass fails: {error}") from error
+            raise refused(model, f"its packed forward pass fails: {error}") from error
         finally:
             model.set_attn_implementation(attention)
             model.train(training)
@@ -132,10 +124,9 @@ class Causal:
     def _row(self, model: PreTrainedModel) -> tuple[Tensor, Tensor]:
         """Token ids from all over the vocabulary, shuffled, and their positions, each (1, n)."""
         if "position_ids" not in inspect.signature(self.backbone(model).forward).parameters:
-            raise _refused(model, "it takes no position ids, so examples cannot share a row")
+            raise refused(model, "it takes no position ids, so examples cannot share a row")
         length, vocabulary = PROBE[-1].end, self.head(model).weight.shape[0]
-        order = torch.randperm(length, generator=torch.Generator().manual_seed(0))
-        ids = torch.linspace(0, vocabulary - 1, length).long()[order]
+        ids = spread_ids(length, vocabulary)
         depths = torch.empty_like(ids)
         for segment, path in zip(PROBE, paths(PROBE), strict=True):
             above = sum(cut.stop - cut.start for cut in path[:-1])
@@ -150,20 +141,6 @@ def _other_branch(ids: Tensor) -> Tensor:
     return changed
 
 
-def _compare(model: PreTrainedModel, ours: Tensor, own: Tensor) -> None:
-    if own.shape != ours.shape:
-        raise _refused(model, f"its logits have shape {list(own.shape)}, not {list(ours.shape)}")
-    error = _distance(ours, own)
-    if not error <= (TOLERANCE if model.dtype.itemsize > 2 else ROUNDED):
-        raise _refused(model, f"packing changes its logits by {error:.1g} of their norm")
-
-
-def _distance(found: Tensor, expected: Tensor) -> float:
-    """Norm of the difference over the norm of what is expected; NaN where either has one."""
-    difference = (found.float() - expected.float()).norm()
-    return float(difference / expected.float().norm())
-
-
 def _transform(config: dict[str, Any]) -> tuple[float, float | None]:
     """Scale and soft cap of the logits, from the configuration's fields."""
     scale = config.get("logit_scale") or config.get("lm_head_multiplier") or 1.0
@@ -171,14 +148,6 @@ def _transform(config: dict[str, Any]) -> tuple[float, float | None]:
         scale = scaling if config["model_type"] == "hyperclovax" else 1.0 / scaling
     softcap = config.get("final_logit_softcapping") or config.get("logits_soft_cap")
     return float(scale), None if softcap is None else float(softcap)
-
-
-def _refused(model: PreTrainedModel, why: str) -> UserError:
-    return UserError(
-        f"the architecture {type(model).__name__} cannot be tuned here: {why}",
-        where="model.base",
-        fix="choose a model of another architecture, such as Llama, Qwen, Mistral or Gemma",
-    )
 
 
 causal = families.register("causal")(Causal())
