@@ -44,6 +44,7 @@ class TestTemplate:
             "metrics": None,
             "extract": None,
             "max_new_tokens": None,
+            "choices": None,
         }
         assert set(full["data"]["mixture"]["tasks"].pop("NAME").values()) == {None}
         assert full == short

@@ -63,6 +63,11 @@ class Reason(Enum):
         True,
         "an undesired response has the tokens of the desired one",
     )
+    ANSWER_TOO_LONG = (
+        "answer_too_long",
+        True,
+        "the answer has more tokens than a masked model has places for",
+    )
     OVER_LONG = ("over_long", True, "the example is longer than the limit")
     PROMPT_TRUNCATED = ("prompt_truncated", False, "the prompt was shortened to fit")
     RESPONSE_TRUNCATED = ("response_truncated", False, "the response was shortened to fit")

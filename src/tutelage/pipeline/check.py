@@ -19,6 +19,7 @@ from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
+from tutelage.pipeline.choices import choices_of
 from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.endpoints import check_keys
 from tutelage.pipeline.memory import fit_memory
@@ -208,7 +209,9 @@ def _mixture(bench: Workbench, prepared: Prepared, loop: Loop) -> dict[str, Any]
 
 
 def _answer_once(bench: Workbench, prepared: Prepared) -> None:
-    """Answer the longest prompt with two tokens."""
+    """Answer the longest prompt with two tokens, and look at the answers to choose from."""
+    options, chooses = bench.recipe.evaluate, bench.inference.chooses
+    choices_of(options, bench.renderer, prepared.train, chooses=chooses)
     if prepared.items:
         longest = max(prepared.items, key=lambda item: len(item.prompt_ids))
         bench.decoder(bench.recipe.evaluate.decode).run([Request(longest.prompt_ids, 2)])

@@ -6,7 +6,8 @@ As Arrow they are one table with a row an example, which any Arrow reader unders
 
     file, task: dictionary<string>   row: int64   negatives: int32 (how many sequences, at the end)
     sequences: large_list<struct<ids: large_list<int32>, weights: large_list<float>,
-                                 stop_trained: bool, source: large_list<int32>>>
+                                 stop_trained: bool, source: large_list<int32>,
+                                 labels: large_list<int32>>>
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Columns(Sequence[TrainingExample]):
         weights: (tokens,) float32.
         source_ends: (sequences + 1,) int64, where each sequence's source ends; 0 comes first.
         sources: (source tokens,) int32, what an encoder reads.
+        label_ends: (sequences + 1,) int64, where each sequence's labels end; 0 comes first.
+        labels: (labelled tokens,) int32, what masked places are to hold.
     """
 
     files: tuple[str, ...]
@@ -59,6 +62,8 @@ class Columns(Sequence[TrainingExample]):
     weights: np.ndarray
     source_ends: np.ndarray
     sources: np.ndarray
+    label_ends: np.ndarray
+    labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.row)
@@ -98,7 +103,7 @@ class Columns(Sequence[TrainingExample]):
     def content(self) -> Iterator[np.ndarray]:
         """What is learned from, for a digest: everything but where it came from."""
         yield from (self.negatives, self.sequence_ends, self.token_ends, self.ids, self.weights)
-        yield from (self.source_ends, self.sources)
+        yield from (self.source_ends, self.sources, self.label_ends, self.labels)
 
     def _example(self, at: int) -> TrainingExample:
         first, last = self.sequence_ends[at : at + 2].tolist()
@@ -113,19 +118,21 @@ class Columns(Sequence[TrainingExample]):
         stop = bool(self.stop_trained[number])
         begin, until = self.source_ends[number : number + 2].tolist()
         source = self.sources[begin:until]
-        return Rendered(self.ids[start:end], self.weights[start:end], stop, source)
+        labels = self.labels[slice(*self.label_ends[number : number + 2].tolist())]
+        return Rendered(self.ids[start:end], self.weights[start:end], stop, source, labels)
 
     def table(self) -> pa.Table:
         """As an Arrow table, without copying."""
         import pyarrow as pa
 
         tokens, ends = pa.array(self.token_ends), pa.array(self.sequence_ends)
-        names = ["ids", "weights", "stop_trained", "source"]
+        names = ["ids", "weights", "stop_trained", "source", "labels"]
         parts = [
             pa.LargeListArray.from_arrays(tokens, pa.array(self.ids)),
             pa.LargeListArray.from_arrays(tokens, pa.array(self.weights)),
             pa.array(self.stop_trained),
             pa.LargeListArray.from_arrays(pa.array(self.source_ends), pa.array(self.sources)),
+            pa.LargeListArray.from_arrays(pa.array(self.label_ends), pa.array(self.labels)),
         ]
         sequences = pa.StructArray.from_arrays(parts, names)
         return pa.table(
@@ -144,7 +151,7 @@ class Columns(Sequence[TrainingExample]):
         nested = batch.column("sequences")
         sequences = nested.values
         ids, weights = sequences.field("ids"), sequences.field("weights")
-        source = sequences.field("source")
+        source, labels = sequences.field("source"), sequences.field("labels")
         file, task = batch.column("file"), batch.column("task")
         return cls(
             files=tuple(file.dictionary.to_pylist()),
@@ -160,6 +167,8 @@ class Columns(Sequence[TrainingExample]):
             weights=weights.values.to_numpy(),
             source_ends=source.offsets.to_numpy(),
             sources=source.values.to_numpy(),
+            label_ends=labels.offsets.to_numpy(),
+            labels=labels.values.to_numpy(),
         )
 
 
@@ -186,6 +195,8 @@ class ColumnsBuilder:
     _weights: array[float] = field(default_factory=lambda: array("f"))
     _source_ends: array[int] = field(default_factory=lambda: array("q", [0]))
     _sources: array[int] = field(default_factory=lambda: array("i"))
+    _label_ends: array[int] = field(default_factory=lambda: array("q", [0]))
+    _labels: array[int] = field(default_factory=lambda: array("i"))
 
     def add(self, example: TrainingExample) -> None:
         """Take one example."""
@@ -199,6 +210,8 @@ class ColumnsBuilder:
             self._token_ends.append(len(self._ids))
             self._sources.frombytes(sequence.source.tobytes())
             self._source_ends.append(len(self._sources))
+            self._labels.frombytes(sequence.labels.tobytes())
+            self._label_ends.append(len(self._labels))
             self._stop_trained.append(sequence.stop_trained)
         self._sequence_ends.append(len(self._stop_trained))
 
@@ -218,6 +231,8 @@ class ColumnsBuilder:
             weights=_view(self._weights),
             source_ends=_view(self._source_ends),
             sources=_view(self._sources),
+            label_ends=_view(self._label_ends),
+            labels=_view(self._labels),
         )
 
 

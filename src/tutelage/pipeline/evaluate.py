@@ -8,7 +8,7 @@ Either may be a model behind an endpoint instead (see `endpoints`), which is ask
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from tutelage.evaluate.forgetting import forgetting
 from tutelage.infer.backend import Answer, Request
 from tutelage.model.context import context_length
+from tutelage.pipeline.choices import Choices, choices_of, told
 from tutelage.pipeline.endpoints import SIDES, asked, check_keys
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Item, Prepared, prepare, read
@@ -56,17 +57,18 @@ def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> d
     """The same on what is loaded already."""
     options, items = bench.recipe.evaluate, prepared.items
     check_keys(options)
+    choices = choices_of(options, bench.renderer, prepared.train, chooses=bench.inference.chooses)
     started = time.perf_counter()
     texts = [] if any(map(options.endpoint.served, SIDES)) else _general_ids(bench)
     base = asked("base", items, options, bench.recipe.prompt, run)
     if base is None:
         stage(f"asking the base model ({len(items)} items)")
         with bench.as_base():
-            base = _side(bench, items, texts)
+            base = _side(bench, items, texts, choices)
     tuned = asked("tuned", items, options, bench.recipe.prompt, run)
     if tuned is None:
         stage(f"asking the tuned model ({len(items)} items)")
-        tuned = _side(bench, items, texts)
+        tuned = _side(bench, items, texts, choices)
     found = compare(run, items, base, tuned, options) if items else nothing_asked()
     found["evaluation"]["seconds"] = seconds = time.perf_counter() - started
     found |= {"confidence": options.confidence, "forgetting": None}
@@ -82,24 +84,31 @@ def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> d
     return metrics
 
 
-def _side(bench: Workbench, items: Sequence[Item], texts: Sequence[Sequence[int]]) -> Side:
+def _side(
+    bench: Workbench,
+    items: Sequence[Item],
+    texts: Sequence[Sequence[int]],
+    choices: Mapping[str, Choices],
+) -> Side:
     """What the model says in its present state."""
-    answers = _answers(bench, items)
+    answers = _answers(bench, items, choices)
     said = [
-        Said.here(item, answer, bench.renderer.answer(answer.ids))
+        Said.here(item, answer, told(answer, choices.get(item.example.task), bench.renderer))
         for item, answer in zip(items, answers, strict=True)
     ]
     return Side(said, losses=_losses(bench, texts))
 
 
-def _answers(bench: Workbench, items: Sequence[Item]) -> list[Answer]:
+def _answers(
+    bench: Workbench, items: Sequence[Item], choices: Mapping[str, Choices]
+) -> list[Answer]:
     """The model's answer to every item."""
     options = bench.recipe.evaluate
-
-    requests = [
-        Request(item.prompt_ids, longest_answer(options, item.example.task), key=at)
-        for at, item in enumerate(items)
-    ]
+    requests = []
+    for at, item in enumerate(items):
+        task = item.example.task
+        some = choices.get(task, Choices()).ids
+        requests.append(Request(item.prompt_ids, longest_answer(options, task), at, some))
     return bench.decoder(options.decode).run(requests)
 
 

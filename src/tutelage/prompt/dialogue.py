@@ -44,6 +44,7 @@ class Dialogue:
     """
 
     opening = ()
+    blank = None
     fingerprint = "dialogue"
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, options: PromptOptions) -> None:

@@ -21,6 +21,10 @@ from tutelage.prompt.rendered import Rendered
 from tutelage.prompt.template import ChatTemplate
 
 
+class AnswerTooLong(Exception):  # noqa: N818 - it says what happened; callers turn it into a fate
+    """A form has no room for an answer of so many tokens."""
+
+
 class Form(Protocol):
     """What a kind of model reads of a conversation, for one tokenizer and template."""
 
@@ -47,6 +51,11 @@ class Form(Protocol):
     @property
     def opening(self) -> tuple[int, ...]:
         """Ids that stand before an answer where it is read apart from its prompt, else none."""
+        ...
+
+    @property
+    def blank(self) -> int | None:
+        """The id that marks a place of the answer inside its prompt, where it has places there."""
         ...
 
     @property
@@ -81,7 +90,11 @@ class Form(Protocol):
         ...
 
     def sequence(self, pieces: list[Piece], ids: list[list[int]]) -> Rendered:
-        """A sequence of `learned` from its pieces and their ids."""
+        """A sequence of `learned` from its pieces and their ids.
+
+        Raises:
+            AnswerTooLong: the answer has more tokens than there are places for it.
+        """
         ...
 
     def prompt_ids(self, pieces: list[Piece], ids: list[list[int]]) -> list[int]:

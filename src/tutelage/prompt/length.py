@@ -72,6 +72,8 @@ def held_to_limit(
 def _cut(sequence: Rendered, limit: int, policy: Cut) -> Rendered | None:
     if len(sequence) <= limit:
         return sequence
+    if len(sequence.labels) and policy == "truncate_response":
+        return None  # its answer has few tokens and is behind the prompt that is too long
     source = sequence.source
     if len(source) and policy == "truncate_prompt":
         room = limit - len(sequence.ids)
@@ -86,6 +88,7 @@ def _cut(sequence: Rendered, limit: int, policy: Cut) -> Rendered | None:
         sequence,
         ids=sequence.ids[kept],
         weights=sequence.weights[kept],
+        labels=sequence.labels[kept] if len(sequence.labels) else sequence.labels,
         stop_trained=sequence.stop_trained and ends_turn,
     )
 

@@ -79,7 +79,7 @@ def _paired(
         return Rendering((), Fate.DROPPED, Reason.NO_NEGATIVE)
     held = held_to_limit(example, [*desired, *negatives], options, alike=True)
     chosen, rejected = held.sequences[:1], held.sequences[1:]
-    if any(np.array_equal(chosen[0].ids, negative.ids) for negative in rejected):
+    if any(np.array_equal(chosen[0].predicted, negative.predicted) for negative in rejected):
         return Rendering((), Fate.DROPPED, Reason.NO_CONTRAST)
     return replace(held, sequences=chosen, negatives=rejected)
 
@@ -87,5 +87,5 @@ def _paired(
 def after_common_prefix(negative: Rendered, desired: Rendered) -> Rendered:
     """The negative with loss weights only from its first token that the desired one has not."""
     weights = negative.weights.copy()
-    weights[: common_prefix(negative.ids, desired.ids)] = 0.0
+    weights[: common_prefix(negative.predicted, desired.predicted)] = 0.0
     return replace(negative, weights=weights)

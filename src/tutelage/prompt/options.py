@@ -29,3 +29,8 @@ class PromptOptions(Options):
     over_long: Literal["error", "drop", "truncate_prompt", "truncate_response"] = "drop"
     """What to do with a longer one: stop, leave it out, cut the prompt's middle, or cut the
     response's end (then its stop token is not trained). Each is counted in the ledger."""
+
+    answer_tokens: int = Field(default=8, ge=1, le=64)
+    """For masked models: the longest answer, in tokens. Every prompt has that many masked places
+    and one for the token that ends the answer; a row with a longer one is left out and counted in
+    the ledger. Small is better where answers are labels: a place costs as much as a token."""

@@ -21,19 +21,27 @@ class Rendered:
     Attributes:
         ids: (tokens,) int32; of an encoder-decoder, what its decoder reads.
         weights: (tokens,) float32, the loss weight of predicting each token from those before
-            it; the first is always 0.
+            it; the first is always 0. With labels, of predicting the label at its place.
         stop_trained: the last supervised token ends the assistant's turn.
         source: (source tokens,) int32, what an encoder-decoder's encoder reads; empty for others.
+        labels: (tokens,) int32, of a masked language model, the ids with the answer at the masked
+            places; empty for others.
     """
 
     ids: np.ndarray
     weights: np.ndarray
     stop_trained: bool
     source: np.ndarray = field(default_factory=nothing)
+    labels: np.ndarray = field(default_factory=nothing)
 
     def __len__(self) -> int:
         """Tokens computed for it alone, those of the source included."""
         return len(self.source) + len(self.ids)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """What is predicted where a weight is not 0, (tokens,) int32."""
+        return self.labels if len(self.labels) else self.ids
 
     @property
     def supervised_tokens(self) -> int:

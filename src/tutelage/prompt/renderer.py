@@ -19,13 +19,13 @@ from tutelage.data.example import Example, Message
 from tutelage.data.fates import Fate, Reason
 from tutelage.prompt.dialogue import Dialogue
 from tutelage.prompt.encoding import PieceEncoder
-from tutelage.prompt.form import MakeForm
+from tutelage.prompt.form import AnswerTooLong, MakeForm
 from tutelage.prompt.length import held_to_limit
 from tutelage.prompt.negatives import Negatives, contrasted
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.pieces import Piece, in_blocks
 from tutelage.prompt.rendered import Rendered, Rendering
-from tutelage.prompt.template import ChatTemplate, TemplateRefused
+from tutelage.prompt.template import QUESTION, ChatTemplate, TemplateRefused
 
 __all__ = ["Rendered", "Renderer", "Rendering"]
 
@@ -128,6 +128,17 @@ class Renderer:
         """What generated ids say, as data sets write it; see `Form.answer`."""
         return self.form.answer(ids)
 
+    def answer_ids(self, text: str) -> tuple[int, ...]:
+        """The ids that an answer is learned as, the one that ends it included.
+
+        Raises:
+            AnswerTooLong: it has more tokens than there are places for it.
+        """
+        turns = [Message("user", QUESTION), Message("assistant", text)]
+        ((*_, pieces),) = [self.form.learned(self._conversation(turns), (), frozenset([1]))]
+        sequence = self.form.sequence(pieces, self.form.encode(pieces))
+        return tuple(sequence.predicted[sequence.weights > 0].tolist())
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the ids: vocabulary, template, form and options."""
@@ -191,9 +202,11 @@ class Renderer:
         """Join the encoded pieces of one example and hold it to the length limit."""
         if isinstance(plan, str):
             return Rendering((), Fate.DROPPED, Reason.TEMPLATE_REFUSED, plan)
-        sequences = [
-            self.form.sequence(pieces, list(islice(encoded, len(pieces)))) for pieces in plan
-        ]
+        parts = [(pieces, list(islice(encoded, len(pieces)))) for pieces in plan]
+        try:
+            sequences = [self.form.sequence(pieces, ids) for pieces, ids in parts]
+        except AnswerTooLong as error:
+            return Rendering((), Fate.DROPPED, Reason.ANSWER_TOO_LONG, str(error))
         if self.negatives is not Negatives.IGNORED:
             first = len(sequences) - len(example.negatives)
             desired, negatives = sequences[:first], sequences[first:]

@@ -93,8 +93,6 @@ class SourceAndAnswer:
     """
 
     blank = None
-    blank = None
-    closes_turns = True
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, options: PromptOptions, start: DecoderStart

@@ -220,7 +220,7 @@ def choose_template(
     elif tokenizer.chat_template:
         text, origin = tokenizer.chat_template, "tokenizer"
     else:
-        if tokenizer.eos_token is None:
+        if "eos_token" in default and tokenizer.eos_token is None:
             raise UserError(
                 "the tokenizer has neither a chat template nor an end-of-sequence token",
                 where="model.base",

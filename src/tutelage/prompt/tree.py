@@ -6,7 +6,8 @@ follow the path from the root, and attention is to follow the path too, so every
 once and nothing but speed changes. A token with several continuations predicts each of them, with
 the weights of the sequences that take it. What an encoder reads (a source) sees itself in both
 directions, so it is shared only as a whole: each distinct source is there once, and the sequences
-that go with it form trees among themselves.
+that go with it form trees among themselves. So is what a masked language model reads, where every
+answer to a prompt is predicted from the same tokens.
 """
 
 from __future__ import annotations
@@ -45,8 +46,7 @@ class Sources(NamedTuple):
     Attributes:
         ids: (source tokens,) int64.
         ends: for each source, one past its last token in the row.
-        reads: for each segment of the forest, which source its tokens go with. Segments with the
-            same source are neighbours.
+        reads: for each segment of the forest, which source its tokens go with.
     """
 
     ids: np.ndarray
@@ -80,7 +80,8 @@ class Forest:
         ids: (tokens,) int64.
         positions: (tokens,) int64, the distance from the beginning of the token's path.
         segments: in the order of the row; parents come before their children.
-        predictors: (targets,) int64, places in the row whose hidden state predicts a target.
+        predictors: (targets,) int64, places in the row whose hidden state predicts a target: of
+            the token before it, or, of a masked language model, of the place itself.
         targets: (targets,) int64, the ids to predict.
         weights: (targets,) float32, the summed loss weights.
         occurrences: which sequences each target belongs to; the weights are their sums.
@@ -122,8 +123,15 @@ def shared_tokens(first: Rendered, second: Rendered, min_shared: int = MIN_SHARE
     """
     if not np.array_equal(first.source, second.source):
         return 0
-    prefix = common_prefix(first.ids, second.ids)
+    prefix = _shared_prefix(first, second)
     return len(first.source) + (prefix if prefix >= min_shared else 0)
+
+
+def _shared_prefix(first: Rendered, second: Rendered) -> int:
+    """Leading ids that are the same and mean the same; where later ones are seen, all or none."""
+    if len(first.labels) and not np.array_equal(first.ids, second.ids):
+        return 0
+    return common_prefix(first.ids, second.ids)
 
 
 def sharing_key(sequence: Rendered) -> tuple[bytes, bytes]:
@@ -159,7 +167,7 @@ class _Builder:
             for first, second in itertools.pairwise(ordered)
         ]
         self.shared = [
-            common_prefix(first.ids, second.ids) if alike else 0
+            _shared_prefix(first, second) if alike else 0
             for alike, (first, second) in zip(same, itertools.pairwise(ordered), strict=True)
         ]
         # For each sequence the number of its source.
@@ -233,8 +241,9 @@ class _Builder:
         predictors, targets, weights = [], [], []
         for sequence, places in zip(self.ordered, self.places, strict=True):
             supervised = np.flatnonzero(sequence.weights)
-            predictors.append(places[supervised - 1])
-            targets.append(sequence.ids[supervised].astype(np.int64))
+            back = 0 if len(sequence.labels) else 1
+            predictors.append(places[supervised - back])
+            targets.append(sequence.predicted[supervised].astype(np.int64))
             weights.append(sequence.weights[supervised])
         pairs = np.stack([np.concatenate(predictors), np.concatenate(targets)])
         unique, inverse = np.unique(pairs, axis=1, return_inverse=True)

@@ -19,6 +19,8 @@ from tutelage.prompt.form import Form
 class CausalInference:
     """See `Inference` for what each method gives."""
 
+    chooses = False
+
     def backend(
         self,
         family: Family,

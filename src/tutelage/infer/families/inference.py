@@ -17,6 +17,11 @@ from tutelage.prompt.form import Form
 class Inference(Protocol):
     """What a family offers besides its forward pass."""
 
+    @property
+    def chooses(self) -> bool:
+        """Whether its backend takes the choices of a request."""
+        ...
+
     def backend(
         self,
         family: Family,

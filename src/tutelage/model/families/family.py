@@ -60,6 +60,8 @@ def output_head(model: PreTrainedModel) -> nn.Module | None:
 def decoder(model: PreTrainedModel) -> nn.Module:
     """The module that turns tokens into hidden states; of an image-text model, its text part."""
     module: nn.Module = model.get_decoder()  # type: ignore[no-untyped-call]
+    if module is output_head(model):  # ModernBERT calls it `decoder`
+        return model.base_model
     return module
 
 
