@@ -197,14 +197,22 @@ def from_run(run: RunFolder, recipe: Recipe) -> Workbench:
             where="model.method",
             fix="leave it as it is, or tune anew",
         )
-    # The template travels with the run: whatever the recipe's file says now, this one was trained.
-    if (template := folder / "chat_template.jinja").is_file():
-        prompt = recipe.prompt.model_copy(update={"template": str(template)})
-        recipe = recipe.model_copy(update={"prompt": prompt})
-    bench = from_recipe(recipe)
+    bench = from_recipe(with_its_template(recipe, folder))
     check_same_base(described, bench.loaded)
     bench.method.load(bench.model, folder)
     return bench
+
+
+def with_its_template(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with the chat template that a run's model folder holds.
+
+    It travels with the run: whatever the recipe's file says now, this one was trained.
+    """
+    template = folder / "chat_template.jinja"
+    if not template.is_file():
+        return recipe
+    prompt = recipe.prompt.model_copy(update={"template": str(template)})
+    return recipe.model_copy(update={"prompt": prompt})
 
 
 def check_same_base(described: dict[str, Any], loaded: LoadedModel) -> None:
@@ -219,7 +227,8 @@ def check_same_base(described: dict[str, Any], loaded: LoadedModel) -> None:
 
 def configured_stops(model: PreTrainedModel) -> frozenset[int]:
     """Ids that the model's own generation settings stop at."""
-    stops = model.generation_config.eos_token_id if model.generation_config else None
+    settings = model.generation_config if model.can_generate() else None
+    stops = settings.eos_token_id if settings else None
     return frozenset([stops] if isinstance(stops, int) else stops or [])
 
 
