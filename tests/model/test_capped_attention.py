@@ -1,4 +1,4 @@
-"""Models that cap their attention scores: packed, decoded and fused as transformers computes them."""
+"""Capped attention scores, packed, decoded and fused, equal what transformers computes."""
 
 from __future__ import annotations
 
