@@ -356,6 +356,28 @@ def test_chat_streams_and_remembers(tuned: Tuned) -> None:
     assert tokenizer.decode(answer) == second
 
 
+def test_chat_chooses_among_the_tunings_of_runs(
+    command: Commands, tuned: Tuned, tmp_path: Path
+) -> None:
+    run = tuned.folder.path
+    other = f"other={run}"
+    turns = "Name the colour.\n/new\n/other\nName the colour.\n/base\n/third\n"
+    said = command("chat", run, "--adapter", other, cwd=tmp_path, said=turns)
+    if tuned.method == "full":
+        assert said.code == 2
+        assert "no adapter fits beside it" in said.err
+        return
+    assert said.code == 0, said.err
+    prompts = [line.partition("> ") for line in said.out.splitlines() if "> " in line]
+    assert prompts[0][0] == "tuned"
+    assert "unknown command /third; /other: a tuning" in said.out
+    answers = [line.rpartition("> ")[2] for line in said.out.splitlines()[1:3]]
+    assert answers[0] == answers[1]
+    wrong = command("chat", run, "--adapter", "nameless", cwd=tmp_path)
+    assert wrong.code == 2
+    assert "expected NAME=RUN" in wrong.err
+
+
 # --- the same by Python calls, and in parts
 
 

@@ -15,8 +15,8 @@ from tutelage.model.attention import TreeLayout, using
 from tutelage.model.attention.flex import FlexTreeLayout
 from tutelage.model.attention.prefix import prefixes_of
 from tutelage.model.context import context_length
-from tutelage.model.fused import fuse, unfuse
 from tutelage.model.families import families
+from tutelage.model.fused import fuse, unfuse
 from tutelage.model.methods import methods
 from tutelage.model.methods.structure import Plain
 from tutelage.model.options import ModelOptions, PrefixOptions
@@ -170,11 +170,11 @@ def test_what_does_not_fit_is_refused(tiny_model, tmp_path: Path) -> None:
     model = tiny_model("llama")
     prefix.prepare(model, options(), seed=0)
     prefix.save(model, tmp_path)
-    with pytest.raises(UserError, match="of another model.*needs 96 columns"):
+    with pytest.raises(UserError, match=r"of another model.*needs 96 columns"):
         prefix.load(tiny_model("llama", num_hidden_layers=3), tmp_path)
     other = tiny_model("llama")
     prefix.prepare(other, options(tokens=3), seed=0)
-    with pytest.raises(UserError, match="has 5 tokens and projection None.*prepared for 3"):
+    with pytest.raises(UserError, match=r"has 5 tokens and projection None.*prepared for 3"):
         prefix.load(other, tmp_path)
     config = tmp_path / "adapter_config.json"
     written = json.loads(config.read_text())

@@ -21,6 +21,7 @@ class Request:
             freely. Only a family whose `Inference` chooses takes them.
         messages: the same prompt as turns, for a backend behind which another renders it.
         tools: what the conversation may call, likewise.
+        adapter: name of the tuning that is to answer, for an `AdapterBackend`.
     """
 
     ids: tuple[int, ...]
@@ -29,6 +30,7 @@ class Request:
     choices: tuple[tuple[int, ...], ...] = ()
     messages: tuple[Message, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,12 @@ class Decoder:
 
         Raises:
             UserError: a prompt leaves no room for an answer in the model's context.
+            ValueError: a request names a tuning.
         """
         if not requests:
             return []
+        if any(request.adapter is not None for request in requests):
+            raise ValueError("a request names the tuning that is to answer: ask AdapterBackend")
         self.model.train(False)
         sampler = Sampler(self.options)
         context = context_length(self.model)

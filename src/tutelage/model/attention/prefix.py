@@ -59,8 +59,8 @@ class Prefix(nn.Module):
         heads, _, size = self.key.shape
         both = torch.cat([self.key, self.value]).transpose(0, 1).flatten(1)
         both = both + F.linear(torch.tanh(F.linear(both, self.narrow)), self.wide)
-        key, value = both.unflatten(1, (2 * heads, size)).transpose(0, 1).split(heads)
-        return key, value
+        both = both.view(-1, 2 * heads, size).transpose(0, 1)
+        return both[:heads], both[heads:]
 
 
 def prefix_of(module: nn.Module, like: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -157,4 +157,7 @@ class LowRankLinear(nn.Module):
 def _lengths(weight: Tensor, update: Tensor | None = None) -> Tensor:
     """Length of each row, (out,) float32."""
     precise = weight.to(torch.promote_types(weight.dtype, torch.float32))
-    return torch.linalg.vector_norm(precise if update is None else precise + update, dim=1)
+    lengths: Tensor = torch.linalg.vector_norm(
+        precise if update is None else precise + update, dim=1
+    )
+    return lengths

@@ -110,7 +110,9 @@ class Saved:
 
 
 @torch.no_grad()
-def write(folder: Path, prefixes: Mapping[str, Prefix], base: str, in_pefts_form: bool) -> None:
+def write(
+    folder: Path, prefixes: Mapping[str, Prefix], base: str | None, in_pefts_form: bool
+) -> None:
     """Write a model's prefixes.
 
     Args:
