@@ -4,8 +4,8 @@ What `linear_cross_entropy` does in ten operations, each of them a pass over the
 here: one finds a row's largest logit and the sum of its exponentials together (Milakov & Gimelshein
 2018), one writes the gradient where the logits were, in their own precision. Sums are in float32.
 Liger-Kernel's loss is built the same way, but knows no scale. Proven equal to the plain operations
-in Triton's interpreter; we have not run it on a GPU. Importing this module needs Triton, which
-comes with PyTorch's builds for CUDA on Linux.
+in Triton's interpreter, and compiled for two generations of GPUs; we have not run it on one.
+Importing this module needs Triton, which comes with PyTorch's builds for CUDA on Linux.
 """
 
 from __future__ import annotations
@@ -23,15 +23,12 @@ WARPS = 8
 
 
 @triton.jit
-def _transformed(product, scale, softcap, capped: tl.constexpr):
-    """A logit of a head, in float32, and its slope by the head's product."""
+def _logit(product, scale, softcap, capped: tl.constexpr):
+    """A head's logit, in float32."""
     logit = product.to(tl.float32) * scale
-    slope = scale
     if capped:
-        tanh = 2 * tl.sigmoid(2 * logit / softcap) - 1
-        logit = softcap * tanh
-        slope = scale * (1 - tanh * tanh)
-    return logit, slope
+        logit = softcap * (2 * tl.sigmoid(2 * logit / softcap) - 1)
+    return logit
 
 
 @triton.jit
@@ -53,15 +50,13 @@ def _row(
     target = tl.load(targets + row)
     weight = tl.load(weights + row).to(tl.float32)
     # Read before anything is overwritten: the sums below wait for all threads.
-    picked, _ = _transformed(tl.load(products + target), scale, softcap, capped)
+    picked = _logit(tl.load(products + target), scale, softcap, capped)
     largest = -float("inf")
     total = 0.0
     for start in range(0, columns, block):
         at = start + tl.arange(0, block)
         inside = at < columns
-        logit, _ = _transformed(
-            tl.load(products + at, mask=inside, other=0.0), scale, softcap, capped
-        )
+        logit = _logit(tl.load(products + at, mask=inside, other=0.0), scale, softcap, capped)
         logit = tl.where(inside, logit, -float("inf"))
         before = largest
         largest = tl.maximum(largest, tl.max(logit, axis=0))
@@ -70,11 +65,11 @@ def _row(
     for start in range(0, columns, block):
         at = start + tl.arange(0, block)
         inside = at < columns
-        logit, slope = _transformed(
-            tl.load(products + at, mask=inside, other=0.0), scale, softcap, capped
-        )
+        logit = _logit(tl.load(products + at, mask=inside, other=0.0), scale, softcap, capped)
         probability = tl.exp(tl.minimum(logit - largest, 0.0)) / total
-        grad = (probability - tl.where(at == target, 1.0, 0.0)) * weight * slope
+        grad = (probability - tl.where(at == target, 1.0, 0.0)) * weight * scale
+        if capped:
+            grad *= 1 - (logit / softcap) * (logit / softcap)
         tl.store(products + at, grad.to(products.dtype.element_ty), mask=inside)
 
 
