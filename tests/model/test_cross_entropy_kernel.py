@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-
 pytestmark = pytest.mark.skipif(
     find_spec("triton") is None, reason="Triton is not installed (PyTorch for CUDA brings it)"
 )
