@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tutelage.errors import UserError
 from tutelage.model.export import Behaviour, compare, export
+from tutelage.model.families import families
 from tutelage.model.methods import methods
 from tutelage.model.options import LoraOptions, ModelOptions
 
@@ -46,6 +47,7 @@ def settings(tokenizer, method: str, form: str, base: Path) -> dict:
         "template": TEMPLATE,
         "stop_token_ids": [1, 3],
         "prompts": prompts,
+        "family": families.get("causal"),
     }
 
 

@@ -60,6 +60,7 @@ def test_tuned_and_exported(base: str, way: str, tmp_path: Path) -> None:
         template="{{ messages[0].content }}",
         stop_token_ids=stops,
         prompts=[loaded.tokenizer.encode(text) for text in TEXTS],
+        family=families.get("causal"),
     )
     print(base, way, parity)
     assert parity.logit_difference < 2e-5

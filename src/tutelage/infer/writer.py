@@ -189,9 +189,10 @@ class Writer:
         row = row.to(self.model.device)
         # The sources' keys and values are kept; what the layers make of this token is not used.
         unused = self._unused_state()
+        longest = max(slot.held for slot in held.values())
         with using(WritingLayout(held)):
             hidden = self.family.hidden_states(
-                self.model, row[:1], row[1:], encoder_hidden_states=unused
+                self.model, row[:1], row[1:], longest, encoder_hidden_states=unused
             )
         for at, one in places.items():
             held[at].held += 1

@@ -17,12 +17,13 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedModel
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tutelage.errors import UserError
 from tutelage.model.attention import NAME, using
 from tutelage.model.attention.prefix import prefixes_of
+from tutelage.model.families import Family
 from tutelage.model.fused import unfuse
 from tutelage.model.methods import methods
 from tutelage.model.methods.structure import Plain
@@ -71,6 +72,8 @@ def export(
     template: str,
     stop_token_ids: Sequence[int],
     prompts: Sequence[Sequence[int]],
+    family: Family,
+    opening: Sequence[int] = (),
 ) -> Parity:
     """Write a tuned model into a new folder and prove it there.
 
@@ -85,6 +88,8 @@ def export(
         template: the chat template to save with it.
         stop_token_ids: every token that ends an answer.
         prompts: token ids to compare on; at least one, none empty.
+        family: the model's kind.
+        opening: what a decoder reads before its answer, if an encoder reads the prompt.
 
     Raises:
         UserError: the folder is taken, the method has no such form, the extra `peft` is missing,
@@ -92,17 +97,18 @@ def export(
     """
     _check_possible(model, folder, method, form)
     unfuse(model)  # so that what is written is held against the architecture's definition
-    expected = [_behave(model, prompt, stop_token_ids) for prompt in prompts]
+    expected = [_behave(model, prompt, opening, stop_token_ids) for prompt in prompts]
     with new_folder(folder) as made, quiet_transformers():
         if form == "merged":
             methods.get(method).merge(model)
             model.save_pretrained(made)
-            _write_stop_tokens(made, stop_token_ids)
+            if model.can_generate():
+                _write_generation(made, stop_token_ids, opening)
         else:
             methods.get(method).save(model, made)
         _write_tokenizer(tokenizer, template, made, prompts)
-        reloaded = _reload(made, form, method, base_folder)
-        found = [_behave(reloaded, prompt, stop_token_ids) for prompt in prompts]
+        reloaded = _reload(made, form, method, base_folder, family)
+        found = [_behave(reloaded, prompt, opening, stop_token_ids) for prompt in prompts]
         return compare(expected, found)
 
 
@@ -135,39 +141,53 @@ def _check_possible(model: PreTrainedModel, folder: Path, method: str, form: For
 
 
 @torch.no_grad()
-def _behave(model: Any, prompt: Sequence[int], stop_token_ids: Sequence[int]) -> Behaviour:
+def _behave(
+    model: Any, prompt: Sequence[int], opening: Sequence[int], stop_token_ids: Sequence[int]
+) -> Behaviour:
     """Logits and greedy answer in eager attention, the architecture's own definition.
 
-    Our attention takes its place where there are prefixes: only it knows them.
+    Where an encoder reads the prompt, logits are those of the opening and then the prompt's tokens
+    once more, for want of an answer: any would do. Our attention takes its place where there are prefixes: only it knows them.
     """
     ids = torch.tensor([list(prompt)], device=model.device)
+    start = torch.tensor([list(opening)], dtype=torch.long, device=model.device)
+    beside = {"decoder_input_ids": torch.cat([start, ids], dim=1)} if opening else {}
     training, attention = model.training, model.config._attn_implementation
     prefixed = bool(prefixes_of(model))
     model.train(False)
     model.set_attn_implementation(NAME if prefixed else "eager")
     try:
         with quiet_transformers(), using(Plain()):
-            logits = model(input_ids=ids, use_cache=False).logits[0]
+            if not model.can_generate():  # a masked language model: the likeliest at each place
+                logits = model(input_ids=ids).logits[0]
+                return Behaviour(logits.cpu(), logits.argmax(dim=1).cpu())
+            logits = model(input_ids=ids, use_cache=False, **beside).logits[0]
             answer = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=GREEDY_TOKENS,
                 use_cache=not prefixed,
                 do_sample=False,
+                num_beams=1,
+                forced_bos_token_id=opening[1] if len(opening) > 1 else None,
                 eos_token_id=list(stop_token_ids),
                 pad_token_id=stop_token_ids[0],
             )
     finally:
         model.set_attn_implementation(attention)
         model.train(training)
-    return Behaviour(logits.cpu(), answer[0, ids.shape[1] :].cpu())
+    read = 1 if opening else ids.shape[1]
+    return Behaviour(logits.cpu(), answer[0, read:].cpu())
 
 
-def _write_stop_tokens(folder: Path, stop_token_ids: Sequence[int]) -> None:
-    """Make every stop token one for `generate` and for vLLM; keep the rest of the file."""
+def _write_generation(folder: Path, stop_token_ids: Sequence[int], opening: Sequence[int]) -> None:
+    """Make every stop token one for `generate` and for vLLM, and the opening's second token the
+    one that it begins with; keep the rest of the file."""
     path = folder / "generation_config.json"
     settings = json.loads(path.read_text()) if path.exists() else {}
     settings["eos_token_id"] = list(stop_token_ids)
+    if len(opening) > 1:
+        settings["forced_bos_token_id"] = opening[1]
     path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
 
@@ -186,10 +206,10 @@ def _write_tokenizer(
             raise _not_the_same(f"its tokenizer gives other ids for {text!r:.60}")
 
 
-def _reload(folder: Path, form: Form, method: str, base_folder: Path) -> Any:
+def _reload(folder: Path, form: Form, method: str, base_folder: Path, family: Family) -> Any:
     """The model as somebody without Tutelage loads it."""
     source = folder if form == "merged" else base_folder
-    plain = AutoModelForCausalLM.from_pretrained(
+    plain = family.loader.from_pretrained(
         source, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
     )
     return plain if form == "merged" else methods.get(method).loaded_elsewhere(plain, folder)

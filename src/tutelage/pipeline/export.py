@@ -53,4 +53,6 @@ def export(run: str | Path, out: str | Path, to: Literal["merged", "adapter"]) -
         template=template,
         stop_token_ids=sorted(bench.stop_ids),
         prompts=prompts,
+        family=bench.family,
+        opening=bench.renderer.form.opening,
     )

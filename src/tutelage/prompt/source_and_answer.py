@@ -93,6 +93,7 @@ class SourceAndAnswer:
     """
 
     blank = None
+    closes_turns = True
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, options: PromptOptions, start: DecoderStart

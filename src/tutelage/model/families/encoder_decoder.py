@@ -96,7 +96,7 @@ class EncoderDecoder:
     def encoded(self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor) -> Tensor:
         """What the encoder makes of one packed row (1, tokens), (1, tokens, width)."""
         encoder = stacks(model)[0]
-        with placed(encoder, position_ids[0]):
+        with placed(encoder, position_ids[0], reach=input_ids.shape[1]):
             states: Tensor = encoder(input_ids=input_ids).last_hidden_state
         return states
 
@@ -115,7 +115,12 @@ class EncoderDecoder:
         return Head(output.weight, output.bias if bias is None else bias[0], scale)
 
     def hidden_states(
-        self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, **attention: Any
+        self,
+        model: PreTrainedModel,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        reach: int | None = None,
+        **attention: Any,
     ) -> Tensor:
         """The decoder's last hidden states (tokens, width) of one packed row (1, tokens).
 
@@ -123,11 +128,13 @@ class EncoderDecoder:
             model: the model.
             input_ids: (1, tokens).
             position_ids: (1, tokens).
+            reach: the largest position, where one may be beyond the row's length.
             attention: `encoder_hidden_states`, (1, source tokens, width), that the layout's
                 `cross` attends; without them the decoder reads its row alone.
         """
         stack = decoder(model)
-        with placed(stack, position_ids[0]):
+        longest = input_ids.shape[1] if reach is None else reach
+        with placed(stack, position_ids[0], longest):
             output = stack(input_ids=input_ids, use_cache=False, **attention)
         hidden: Tensor = output.last_hidden_state
         return hidden[0]

@@ -7,6 +7,10 @@ length of a pass a forward hook gives it: an embedding of places its `position_i
 a `position_bias` that holds one number for each distance (`attention.distance`), from which our
 attention takes what the pairs of a segment need. That is also less to compute than a bias for
 every pair of the row.
+
+A layer that is computed again in the backward pass asks again, when the stack's pass is long over.
+So the hooks of a pass with a graph stay until the stack's next pass, and do nothing but under the
+layout of their own.
 """
 
 from __future__ import annotations
@@ -15,13 +19,19 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 from transformers.models.mt5.modeling_mt5 import MT5Attention
 from transformers.models.t5.modeling_t5 import T5Attention
 
+from tutelage.model.attention.layout import in_use
+
 EMBEDDING = "embed_positions"
+
+_kept: WeakKeyDictionary[nn.Module, list[RemovableHandle]] = WeakKeyDictionary()
 
 
 def takes_places(stack: nn.Module) -> bool:
@@ -33,29 +43,33 @@ def takes_places(stack: nn.Module) -> bool:
 
 
 @contextmanager
-def placed(stack: nn.Module, positions: Tensor) -> Iterator[None]:
+def placed(stack: nn.Module, positions: Tensor, reach: int) -> Iterator[None]:
     """Have a stack read its row at these places.
 
     Args:
         stack: an encoder or decoder, for which `takes_places`.
         positions: (tokens,) int64.
+        reach: no place is larger; tokens may be told, since their values may not (memory is
+            predicted with tensors that have none).
     """
-    hooks = []
+    _remove(_kept.pop(stack, []))
+    hooks: list[RemovableHandle] = []
+    layout = in_use()
     embedding = _embedding(stack)
     if embedding is not None:
 
         def at_places(
             _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]
         ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            return inputs, {**named, "position_ids": positions}
+            return inputs, {**named, "position_ids": positions} if in_use() is layout else named
 
         hooks.append(embedding.register_forward_pre_hook(at_places, with_kwargs=True))
-    reach = int(positions.max()) if positions.numel() else 0
 
     def by_distance(
         module: Any, inputs: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if named.get("position_bias") is None:  # the first layer makes one for all
+        # The first layer makes one for all.
+        if in_use() is layout and named.get("position_bias") is None:
             named = {**named, "position_bias": _bias(module, reach)}
         return inputs, named
 
@@ -67,8 +81,10 @@ def placed(stack: nn.Module, positions: Tensor) -> Iterator[None]:
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        if torch.is_grad_enabled():
+            _kept[stack] = hooks
+        else:
+            _remove(hooks)
 
 
 def _bias(attention: Any, reach: int) -> Tensor:
@@ -78,6 +94,11 @@ def _bias(attention: Any, reach: int) -> Tensor:
         return bias
     weight = attention.q.weight
     return torch.zeros(1, attention.n_heads, 1, 1, dtype=weight.dtype, device=weight.device)
+
+
+def _remove(hooks: list[RemovableHandle]) -> None:
+    for hook in hooks:
+        hook.remove()
 
 
 def _embedding(stack: nn.Module) -> nn.Module | None:

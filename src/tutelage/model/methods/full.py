@@ -29,9 +29,13 @@ class Full:
     def prepare(self, model: PreTrainedModel, options: ModelOptions, seed: int) -> list[str]:
         """Make the chosen weights trainable and freeze the rest; there are no new ones."""
         chosen = _chosen(model, options.full)
+        # What the architecture itself holds fixed stays so: Marian's places are a formula.
+        fixed = [value for value in model.parameters() if not value.requires_grad]
         model.requires_grad_(not chosen)
         for name in chosen:
             model.get_submodule(name).requires_grad_(True)
+        for value in fixed:
+            value.requires_grad_(False)
         if chosen and not self.trainable_parameters(model):
             raise UserError(
                 f"{', '.join(chosen[:3])} has no weights to train",

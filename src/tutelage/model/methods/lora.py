@@ -60,7 +60,7 @@ class Lora:
             for name, layer in layers.items()
         }
         targets = _shortest_names(model, layers)
-        adapter = peft_files.Adapter(first.options, matrices, model.name_or_path)
+        adapter = peft_files.Adapter(first.options, matrices, model.name_or_path, _task(model))
         peft_files.write(folder, adapter, targets, transposed=first.transposed)
 
     @torch.no_grad()
@@ -113,6 +113,13 @@ class Lora:
     def loaded_elsewhere(self, model: Any, folder: Path) -> Any:
         """A plain model with the saved updates, by PEFT."""
         return peft_files.loaded_by_peft(model, folder).get_base_model()
+
+
+def _task(model: PreTrainedModel) -> str | None:
+    """What PEFT calls the task of such a model; it has no name for a masked language model's."""
+    if model.config.is_encoder_decoder:
+        return "SEQ_2_SEQ_LM"
+    return "CAUSAL_LM" if model.can_generate() else None
 
 
 def adapted_layers(model: PreTrainedModel) -> dict[str, LowRankLinear]:

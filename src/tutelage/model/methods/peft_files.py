@@ -70,11 +70,13 @@ class Adapter:
         options: rank, alpha and so on.
         matrices: by layer name.
         base: the model it was trained on, as its user named it.
+        task: what PEFT calls the task of such a model.
     """
 
     options: LoraOptions
     matrices: Mapping[str, Matrices]
     base: str | None
+    task: str | None
 
 
 def write(folder: Path, adapter: Adapter, targets: list[str], *, transposed: bool) -> None:
@@ -101,7 +103,7 @@ def write(folder: Path, adapter: Adapter, targets: list[str], *, transposed: boo
         "r": options.rank,
         "revision": None,
         "target_modules": targets,
-        "task_type": "CAUSAL_LM",
+        "task_type": adapter.task,
         "use_dora": options.dora,
         "use_rslora": options.rank_stabilised,
     }
@@ -140,7 +142,9 @@ def read(folder: Path) -> Adapter:
         if not fits or (magnitude is not None and magnitude.shape != up.shape[:1]):
             what = f"the matrices of '{name}' have shapes {' and '.join(map(str, shapes))}"
             raise refused(folder / WEIGHTS, f"{what}, not of rank {options.rank}")
-    return Adapter(options, matrices, config.get("base_model_name_or_path"))
+    return Adapter(
+        options, matrices, config.get("base_model_name_or_path"), config.get("task_type")
+    )
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
