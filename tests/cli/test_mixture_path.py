@@ -59,7 +59,7 @@ def test_what_each_task_gave_is_accounted_for(run: RunFolder) -> None:
 
 def test_the_report_shows_the_mixture_and_each_task(run: RunFolder) -> None:
     page = run.report.read_text(encoding="utf-8")
-    assert "What each task gave, mixed proportional" in page
+    assert "What each task gave (mixture: proportional)" in page
     assert 'id="task-curves-wide-title"' in page
     assert "Held-out tasks, never seen in training" in page
     last = TrainLog(run.log).rows("validation")[-1]

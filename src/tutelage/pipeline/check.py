@@ -139,7 +139,8 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         fit_memory(bench, new_loop)
         stage("trying the largest step and the longest prompt")
         loop = new_loop()
-        seconds, memory = _largest_step(loop)
+        given = Contributions.of(loop.order, prepared.train, loop.steps)
+        seconds, memory = _largest_step(loop, sum(part.tokens for part in given.parts))
     _answer_once(bench, prepared)
     sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
     trainable = bench.method.trainable_parameters(bench.model).values()
@@ -155,7 +156,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
             "test": len(prepared.items),
         },
         tasks=prepared.tasks(),
-        mixture=_mixture(bench, prepared, loop),
+        mixture=given.as_dict(bench.recipe.data.mixture),
         sequences=len(sequences),
         tokens=sum(map(len, sequences)),
         supervised_tokens=sum(sequence.supervised_tokens for sequence in sequences),
@@ -179,8 +180,12 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     )
 
 
-def _largest_step(loop: Loop) -> tuple[float, int]:
+def _largest_step(loop: Loop, tokens: int) -> tuple[float, int]:
     """Run the step that needs most memory; predicted seconds of the run, and peak memory.
+
+    Args:
+        loop: of the run.
+        tokens: in all its steps.
 
     Raises:
         UserError: the model passes by something that is to be trained.
@@ -197,15 +202,7 @@ def _largest_step(loop: Loop) -> tuple[float, int]:
     started = time.perf_counter()
     loop.try_pack(largest)
     per_token = (time.perf_counter() - started) / len(largest)
-    tokens = sum(len(s) for example in loop.examples for s in example.all_sequences)
-    share = loop.steps / loop.order.steps_an_epoch
-    return per_token * tokens * share, peak_memory(loop.model.device)
-
-
-def _mixture(bench: Workbench, prepared: Prepared, loop: Loop) -> dict[str, Any]:
-    """What each task will give, if nothing stops the run early."""
-    given = Contributions.of(loop.order, prepared.train, loop.steps)
-    return given.as_dict(bench.recipe.data.mixture)
+    return per_token * tokens, peak_memory(loop.model.device)
 
 
 def _answer_once(bench: Workbench, prepared: Prepared) -> None:
@@ -238,8 +235,16 @@ def _disk(bench: Workbench, state: int, out: Path) -> tuple[int, int]:
 
 
 def _drift(examples: Sequence[TrainingExample], renderer: Renderer) -> tuple[int, int]:
-    """How many sequences the tokenizer would cut otherwise if it saw the whole text at once."""
-    sequences = [sequence for example in examples for sequence in example.all_sequences]
+    """How many sequences the tokenizer would cut otherwise if it saw the whole text at once.
+
+    An encoder's text and an answer to it are whole as they are, and not compared.
+    """
+    sequences = [
+        sequence
+        for example in examples
+        for sequence in example.all_sequences
+        if not len(sequence.source)
+    ]
     tokenizer = renderer.tokenizer
     texts = [tokenizer.decode(sequence.ids.tolist()) for sequence in sequences]
     whole = [tokenizer.encode(text, add_special_tokens=False) for text in texts]
@@ -261,6 +266,8 @@ def _notes(bench: Workbench) -> list[str]:
 
 def _sample(example: TrainingExample, renderer: Renderer) -> Sample:
     sequence = example.all_sequences[0]
-    pairs = zip(sequence.predicted.tolist(), sequence.weights.tolist(), strict=True)
+    ids = [*sequence.source.tolist(), *sequence.predicted.tolist()]
+    weights = [0.0] * len(sequence.source) + sequence.weights.tolist()
+    pairs = zip(ids, weights, strict=True)
     tokens = [(str(renderer.tokenizer.decode([id_])), weight > 0) for id_, weight in pairs]
     return Sample(f"{example.source.file} row {example.source.row}", tokens)

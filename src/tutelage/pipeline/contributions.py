@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.data.example import Source
 from tutelage.data.ledger import Ledger
 from tutelage.data.options import MixtureOptions
 from tutelage.pipeline.columns import Columns
@@ -87,8 +88,9 @@ class Contributions:
 
     def enter(self, examples: Columns, ledger: Ledger) -> None:
         """Note in the ledger how often each row was trained on."""
-        for example, times in zip(examples, self.times.tolist(), strict=True):
-            ledger.note_trained(example.source, times)
+        columns = (examples.file.tolist(), examples.row.tolist(), self.times.tolist())
+        for file, row, times in zip(*columns, strict=True):
+            ledger.note_trained(Source(examples.files[file], row), times)
 
     def as_dict(self, options: MixtureOptions) -> dict[str, Any]:
         """For `metrics.json` and the command line."""
