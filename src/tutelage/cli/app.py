@@ -26,6 +26,7 @@ from tutelage.cli import (
     report,
     run,
     score,
+    sweep,
     train,
 )
 from tutelage.errors import UserError
@@ -77,6 +78,7 @@ app.command("chat")(chat.chat)
 app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("export-data")(export_data.export_data)
+app.command("sweep")(sweep.sweep)
 app.command("demo")(demo.demo)
 
 

@@ -35,10 +35,15 @@ def build(run: RunFolder) -> Path:
 
 def render(evidence: Evidence) -> str:
     """The page as HTML."""
+    return render_template("report.html.jinja", **view(evidence))
+
+
+def render_template(template: str, /, **values: object) -> str:
+    """A page of ours, with the house's style sheet in it."""
     style = resources.files("tutelage.report").joinpath("templates/style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    page = _templates().get_template("report.html.jinja")
-    return page.render(style=Markup(style), style_hash=digest, **view(evidence))
+    page = _templates().get_template(template)
+    return page.render(style=Markup(style), style_hash=digest, **values)
 
 
 @lru_cache(maxsize=1)
