@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -111,30 +112,27 @@ def _panel(
     """One panel; the values of its quality axis are written where `numbered`."""
     left, right = ends
     bottom, top = quality.start, quality.end
-    across, places = _across(panel, [panel.value(point) for point in points], ends)
+    across, marks = _across(panel, [panel.value(point) for point in points], ends)
     for tick in ticks(quality.low, quality.high, 6):
         yield line(left, quality(tick), right, quality(tick), "grid")
         if numbered:
             yield label(left - 8, quality(tick) + 4, tick_text(tick), "tick", "end")
-    for value in places:
+    for value in marks:
         yield line(across(value), top, across(value), bottom, "grid")
         yield label(across(value), bottom + 15, _short(value), "tick", "middle")
     yield label((left + right) / 2, bottom + 32, panel.title, "axis-title", "middle")
-    for point in points:
-        value = panel.value(point)
-        x, y = across(value), quality(point.loss)
+    places = [(across(panel.value(point)), quality(point.loss)) for point in points]
+    for point, (x, y) in zip(points, places, strict=True):
         kind = ("point better" if point.best else "point") if point.finished else "base"
-        tip = f"{point.number} ({point.name}): {number(point.loss)}, {panel.words(value)}"
+        words = panel.words(panel.value(point))
+        tip = f"{point.number} ({point.name}): {number(point.loss)}, {words}"
         yield dot(x, y, 5, kind, tip)
-        # At the right edge the number goes to the other side of its dot.
-        ahead = x < right - 16
-        yield label(
-            x + (9 if ahead else -9),
-            y + 4,
-            str(point.number),
-            "note halo",
-            "start" if ahead else "end",
+        # The number goes to the other side of its dot where the edge or another dot is near.
+        is_free = x < right - 16 and not any(
+            0 < other - x < 24 and abs(height - y) < 10 for other, height in places
         )
+        side: Literal["start", "end"] = "start" if is_free else "end"
+        yield label(x + (9 if is_free else -9), y + 4, str(point.number), "note halo", side)
 
 
 def _across(
@@ -148,8 +146,12 @@ def _across(
         return Scale(low, high, *inner), ticks(low, high, 3)
     low, high = _widened([math.log10(max(1.0, value)) for value in values], least=0.6)
     scale = Scale(low, high, *inner)
-    powers = range(math.ceil(low), math.floor(high) + 1)
-    return lambda value: scale(math.log10(max(1.0, value))), [10.0**power for power in powers]
+    steps = (1,) if high - low > 2 else (1, 2, 5)
+    marks = [step * 10.0**power for power in range(int(low) - 1, int(high) + 2) for step in steps]
+    return (
+        lambda value: scale(math.log10(max(1.0, value))),
+        [mark for mark in marks if low <= math.log10(mark) <= high],
+    )
 
 
 def _widened(values: Sequence[float], least: float = 0.0) -> tuple[float, float]:
