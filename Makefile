@@ -45,6 +45,7 @@ bench: install
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/decoding_speed.py --rounds 1
 	$(BIN)/python benchmarks/preference_speed.py
+	$(BIN)/python benchmarks/mixtures.py --quick
 	$(BIN)/python benchmarks/tuning_speed.py --minutes 75
 
 docs: install

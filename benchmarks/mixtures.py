@@ -98,8 +98,10 @@ def write(path: Path, examples: Sequence[Example]) -> SourceOptions:
     return SourceOptions(path=str(path), task=path.stem)
 
 
-def tuned(plan: Plan, tasks: Sequence[str], examples: int, seed: int) -> dict[str, Any]:
-    """Tune once, every task with an equal budget; the answers to all items, and what it took."""
+def tuned(
+    plan: Plan, tasks: Sequence[str], asked: Sequence[str], examples: int, seed: int
+) -> dict[str, Any]:
+    """Tune once, every task with an equal budget; the answers by task, and what it took."""
     everything = rows(plan)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -126,8 +128,9 @@ def tuned(plan: Plan, tasks: Sequence[str], examples: int, seed: int) -> dict[st
             make_loop(bench, prepared, run).run(resume=False)
         steps = TrainLog(run.log).rows("step")
     trained = time.perf_counter() - started
+    said = iter(answers(bench, [one for task in asked for one in everything[task].asked]))
     return {
-        "answers": answers(bench, [one for part in everything.values() for one in part.asked]),
+        "answers": {task: [next(said) for _ in everything[task].asked] for task in asked},
         "steps": len(steps),
         "tokens": sum(row["tokens"] for row in steps),
         "supervised_tokens": sum(row["supervised_tokens"] for row in steps),
@@ -147,13 +150,15 @@ def answers(bench: Workbench, examples: Sequence[Example]) -> list[str]:
     return [bench.renderer.answer(answer.ids) for answer in found]
 
 
-def runs(plan: Plan) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Name, tasks and examples of every run; the untuned model is the first."""
-    yield "untuned", TRAINED[:1], 0
+def runs(plan: Plan) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], int]]:
+    """Every run: name, tasks trained on and asked, examples; the untuned model is the first."""
+    everything = (*TRAINED, *HELD_OUT)
+    yield "untuned", TRAINED[:1], everything, 0
     for count in plan.counts:
-        yield f"{count} tasks", TRAINED[:count], plan.examples
+        asked = everything if count == len(TRAINED) else HELD_OUT
+        yield f"{count} tasks", TRAINED[:count], asked, plan.examples
     for task in TRAINED:
-        yield f"only {task}", (task,), plan.examples // len(TRAINED)
+        yield f"only {task}", (task,), (task,), plan.examples // len(TRAINED)
 
 
 def cells(plan: Plan, out: Path, seeds: int) -> dict[tuple[str, int], dict[str, Any]]:
@@ -161,9 +166,9 @@ def cells(plan: Plan, out: Path, seeds: int) -> dict[tuple[str, int], dict[str, 
     lines = out.read_text().splitlines() if out.exists() else []
     done = {(cell["run"], cell["seed"]): cell for cell in map(json.loads, lines)}
     for seed in range(seeds):
-        for name, tasks, examples in runs(plan):
+        for name, tasks, asked, examples in runs(plan):
             if (name, seed) not in done:
-                cell = {"run": name, "seed": seed, **tuned(plan, tasks, examples, seed)}
+                cell = {"run": name, "seed": seed, **tuned(plan, tasks, asked, examples, seed)}
                 done[name, seed] = cell
                 with out.open("a") as stream:
                     stream.write(json.dumps(cell) + "\n")
@@ -173,41 +178,48 @@ def cells(plan: Plan, out: Path, seeds: int) -> dict[tuple[str, int], dict[str, 
 
 def show(plan: Plan, done: dict[tuple[str, int], dict[str, Any]], seeds: int) -> None:
     """Print both tables; the items of all seeds are scored together."""
-    items = [
-        Item(task, task in HELD_OUT, example.accepted)
-        for _ in range(seeds)
-        for task, part in rows(plan).items()
-        for example in part.asked
-    ]
+    everything = rows(plan)
 
-    def said(name: str) -> list[str]:
-        return [answer for seed in range(seeds) for answer in done[name, seed]["answers"]]
+    def items(tasks: Sequence[str]) -> list[Item]:
+        return [
+            Item(task, task in HELD_OUT, example.accepted)
+            for _ in range(seeds)
+            for task in tasks
+            for example in everything[task].asked
+        ]
 
-    singles = {task: said(f"only {task}") for task in TRAINED}
-    alone = [
-        singles[item.task][at] if item.task in singles else "" for at, item in enumerate(items)
-    ]
-    print("| task | untuned | single-task tuning | mixture of 6 | mixture less single, 95% |")
+    def said(names: dict[str, str]) -> list[str]:
+        """The answers to the items of some tasks, each from the run of that name."""
+        return [
+            answer
+            for seed in range(seeds)
+            for task, name in names.items()
+            for answer in done[name, seed]["answers"][task]
+        ]
+
+    def of(name: str, tasks: Sequence[str]) -> list[str]:
+        return said(dict.fromkeys(tasks, name))
+
+    alone = said({task: f"only {task}" for task in TRAINED})
+    mixed, before = of("6 tasks", TRAINED), of("untuned", TRAINED)
+    untuned = rows_of(items(TRAINED), before, alone)
+    print("| task | untuned | tuned for it alone | mixture of 6 | mixture less alone, 95 % |")
     print("| --- | ---: | ---: | ---: | --- |")
-    untuned = rows_of(items, said("untuned"), said("6 tasks"))
-    for key, row in rows_of(items, alone, said("6 tasks")).items():
-        if not key[1]:
-            before = untuned[key].base
-            print(
-                f"| {key[0]} | {before:.3f} | {row.base:.3f} | {row.tuned:.3f} | "
-                f"{row.difference:+.3f} ({row.interval[0]:+.3f} to {row.interval[1]:+.3f}) |"
-            )
-    print("\n| training tasks |", " | ".join((*HELD_OUT, "held out together")), "| tokens |")
-    print("| --- |" + " ---: |" * (len(HELD_OUT) + 2))
-    for name in ("untuned", *(f"{count} tasks" for count in plan.counts)):
-        row = rows_of(items, said("untuned"), said(name))
-        cells_ = [row[task, True] for task in (*HELD_OUT, "overall")]
-        shown = " | ".join(
-            f"{one.tuned:.3f} ({one.difference:+.3f}: {one.interval[0]:+.3f} to "
-            f"{one.interval[1]:+.3f})"
-            for one in cells_
+    for key, row in rows_of(items(TRAINED), alone, mixed).items():
+        print(
+            f"| {key[0]} | {untuned[key].base:.3f} | {row.base:.3f} | {row.tuned:.3f} | "
+            f"{row.difference:+.3f} ({row.interval[0]:+.3f} to {row.interval[1]:+.3f}) |"
         )
-        print(f"| {name} | {shown} | {done[name, 0]['tokens']:,} |")
+    print("\n| trained on |", " | ".join(HELD_OUT), "| both, less untuned, 95 % | tokens |")
+    print("| --- | ---: | ---: | --- | ---: |")
+    for name in ("untuned", *(f"{count} tasks" for count in plan.counts)):
+        row = rows_of(items(HELD_OUT), of("untuned", HELD_OUT), of(name, HELD_OUT))
+        scores = " | ".join(f"{row[task, True].tuned:.3f}" for task in HELD_OUT)
+        both = row["overall", True]
+        print(
+            f"| {name} | {scores} | {both.difference:+.3f} ({both.interval[0]:+.3f} to "
+            f"{both.interval[1]:+.3f}) | {done[name, 0]['tokens']:,} |"
+        )
     print(f"\n{sum(cell['seconds'] for cell in done.values()):.0f} s in all runs")
 
 
