@@ -12,10 +12,12 @@ from tutelage.report.figures import (
     Change,
     Curves,
     Segment,
+    TaskCurve,
     changes,
     histogram,
     single_interval,
     stacked_bar,
+    task_curves,
     training_curves,
 )
 from tutelage.report.figures.curves import running_mean, thinned
@@ -40,6 +42,7 @@ def every_figure(label: str) -> Sequence[Markup]:
         changes([(label, [a_change(label)]), (label, [a_change(label)] * 40)], 0.95),
         single_interval("one", label, (-0.1, 0.1, 0.3), "unclear", (label, label)),
         training_curves(Curves(steps, steps[::8], steps, [20.0, 39.0], 9.0)),
+        task_curves([TaskCurve(label, steps, steps[::8]), TaskCurve("b", steps[:1], [])]),
         histogram("lengths", label, [3, 5, 5, 80]),
         stacked_bar("fates", label, [Segment(label, 3, "kept"), Segment("none", 0, "dropped")]),
     ]
@@ -54,6 +57,19 @@ def test_every_figure_is_well_formed_whatever_the_data(label: str) -> None:
             assert names <= {"svg", "title", "desc", "text", "line", "circle", "rect", "polyline"}
             attributes = {name for element in drawing.iter() for name in element.attrib}
             assert not [name for name in attributes if name.startswith("on") or "href" in name]
+
+
+def test_each_task_has_a_panel_of_its_own_scale() -> None:
+    falls = [(float(step), 10.0 / step) for step in range(1, 9)]
+    stays = [(float(step), 0.5) for step in range(1, 9)]
+    figure = task_curves([TaskCurve("falls", falls, falls[3:]), TaskCurve("stays", stays, [])])
+    for drawing in drawings(figure):
+        texts = [element.text for element in drawing.iter("text")]
+        assert {"falls", "stays", "5"} <= set(texts)
+        assert len(list(drawing.iter("polyline"))) == 3
+        assert len(list(drawing.iter("circle"))) == len(falls[3:])
+        described = drawing.find("desc")
+        assert described is not None and "stays from 0.500 to 0.500" in str(described.text)
 
 
 def test_every_figure_names_and_describes_itself() -> None:
