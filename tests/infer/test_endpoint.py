@@ -187,6 +187,16 @@ def test_a_failure_is_never_an_answer(kind: str, tmp_path: Path) -> None:
             skips.run(requests(5))
 
 
+def test_an_endpoint_that_is_down_ends_the_work_though_items_may_be_skipped(
+    tmp_path: Path,
+) -> None:
+    with serving(lambda number, body: error(500, "oops")) as server:
+        asker = endpoint(server, tmp_path / "a.jsonl", retries=0, concurrency=1, on_failure="skip")
+        with pytest.raises(UserError, match="5 requests in a row"):
+            asker.ask(requests(50))
+    assert len(server.asked) == 5
+
+
 def test_reasoning_that_used_up_the_length_is_an_empty_answer() -> None:
     reply = read(completion(None, "length").content)
     assert (reply.text, reply.finish_reason, reply.failed) == ("", "length", None)
@@ -231,7 +241,7 @@ def test_the_cap_is_never_passed(tmp_path: Path) -> None:
         assert asker.kept.spent == KeptReplies(tmp_path / "a.jsonl").spent == spent
         raised = endpoint(server, tmp_path / "a.jsonl", prices=prices, max_cost=1000.0)
         raised.ask(requests(20))
-        assert raised.purse.spent == 240
+        assert raised.kept.spent == 240
 
 
 def test_a_lost_request_counts_as_charged(tmp_path: Path) -> None:

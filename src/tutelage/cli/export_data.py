@@ -49,5 +49,7 @@ def export_data(
     console.print(
         f"rows: {counts['read']} read = {fates}; see {out}/ledger.parquet", highlight=False
     )
+    for note in summary["notes"]:
+        console.print(f"note: {note}", highlight=False)
     typer.echo(f"{summary['prompts']} test items stay out of them: {out}/prompts.jsonl")
     typer.echo(f"next, when it is tuned: tutelage eval {recipe} --out RUN --base NAME --tuned NAME")

@@ -65,10 +65,11 @@ def compare_endpoints(
     _check_both(resolved.evaluate)
     check_keys(resolved.evaluate)
     RunFolder.check_free(out, overwrite)
+    splits, items = _questions(resolved)
     run = RunFolder.create(out, overwrite)
     dump_recipe(resolved, run.recipe)
     write_json(run.environment, environment(with_torch=False))
-    return _compare(resolved, run)
+    return _compare(resolved, splits, items, run)
 
 
 def again(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -81,7 +82,8 @@ def again(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     recipe = load_recipe(folder.recipe, overrides).resolved()
     _check_both(recipe.evaluate)
     check_keys(recipe.evaluate)
-    return _compare(recipe, folder)
+    splits, items = _questions(recipe)
+    return _compare(recipe, splits, items, folder)
 
 
 def are_both_elsewhere(options: EvaluateOptions) -> bool:
@@ -206,17 +208,28 @@ def _check_both(options: EvaluateOptions) -> None:
             )
 
 
-def _compare(recipe: Recipe, run: RunFolder) -> dict[str, Any]:
-    options = recipe.evaluate
+def _questions(recipe: Recipe) -> tuple[Splits, list[Item]]:
+    """The rows, and the items to ask.
+
+    Raises:
+        UserError: too many rows were lost, or answers to the items could not be scored.
+    """
     stage("reading the data")
     splits = load_data(recipe.data, Path())
     splits.ledger.check(recipe.data.max_lost)
     items = test_items(recipe, splits)
     tasks = {example.task for part in (splits.train, splits.test) for example in part}
-    check_scoring(options, tasks)
-    check_references(options, [item.scored for item in items])
+    check_scoring(recipe.evaluate, tasks)
+    check_references(recipe.evaluate, [item.scored for item in items])
     if not items:
         raise UserError("there is nothing to ask", where="data.test", fix="set some examples aside")
+    return splits, items
+
+
+def _compare(
+    recipe: Recipe, splits: Splits, items: Sequence[Item], run: RunFolder
+) -> dict[str, Any]:
+    options = recipe.evaluate
     splits.ledger.write(run.ledger)
     started = time.perf_counter()
     # Both are at endpoints: `_check_both` saw to that.

@@ -20,6 +20,7 @@ from tutelage.data.example import Example, Message
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.load import load as load_data
+from tutelage.data.options import MixtureOptions
 from tutelage.data.rows import BadRow
 from tutelage.data.splits import Splits
 from tutelage.data.tuning_files.openai import chat
@@ -81,9 +82,17 @@ def export_data(
             "prompts": len(items),
             "counts": {"read": len(splits.ledger), **splits.ledger.counts()},
             "reasons": splits.ledger.reasons(),
+            "notes": _notes(resolved),
         }
         write_json(folder / SUMMARY, summary)
     return summary
+
+
+def _notes(recipe: Recipe) -> list[str]:
+    """What of the recipe has no place in such files."""
+    if recipe.data.mixture == MixtureOptions():
+        return []
+    return ["data.mixture is not applied: every example stands in its file once"]
 
 
 def test_items(recipe: Recipe, splits: Splits) -> list[Item]:

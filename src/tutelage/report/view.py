@@ -241,10 +241,12 @@ def _commands(evidence: Evidence) -> list[tuple[str, str]]:
     ]
     folder = shlex.quote(str(evidence.run.path))
     recipe = shlex.quote(str(evidence.run.recipe))
-    commands = [("The same run again", f"tutelage run {recipe} --out {folder}-again")]
+    trained = bool(evidence.metrics.get("training"))
+    verb = "eval" if evidence.metrics.get("endpoints") and not trained else "run"
+    commands = [("The same run again", f"tutelage {verb} {recipe} --out {folder}-again")]
     if pinned:
         commands.insert(0, ("The same versions", f"pip install {shlex.join(pinned)}"))
-    if evidence.metrics.get("training"):
+    if trained:
         again = f"tutelage eval {folder} && tutelage report {folder}"
         commands.append(("Only the evaluation and this page", again))
         commands.append(("Talk to the tuned model", f"tutelage chat {folder}"))

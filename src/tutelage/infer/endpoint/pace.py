@@ -72,11 +72,12 @@ class Purse:
 
     Args:
         most: the cap; None for none.
+        spent: before now.
     """
 
-    def __init__(self, most: float | None) -> None:
+    def __init__(self, most: float | None, spent: float = 0.0) -> None:
         self.most = most
-        self.spent = 0.0
+        self.spent = spent
         self._out = 0.0
         self._changed = threading.Condition()
 
