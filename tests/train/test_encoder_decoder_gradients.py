@@ -94,8 +94,7 @@ def prepared(kind: str, method: str, dtype: torch.dtype = torch.float64) -> PreT
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", ["full", "lora"])
-@pytest.mark.parametrize("budget", [2048, 64])
+@pytest.mark.parametrize(("method", "budget"), [("full", 2048), ("lora", 64)])
 def test_loss_and_gradients_are_those_of_one_at_a_time(kind: str, method: str, budget: int) -> None:
     model, rendered = prepared(kind, method), sequences()
     with KeepFloat64():

@@ -38,9 +38,7 @@ TEMPLATE = """\
 {%- if message['role'] == 'system' or said | length == 1 %}{{ message['content'] }}
 {%- else %}{{ message['role'] | capitalize }}: {{ message['content'] }}
 {%- endif %}
-{%- if not loop.last %}
-
-{% endif %}
+{%- if not loop.last %}{{ '\\n\\n' }}{% endif %}
 {%- endfor %}"""
 """For tokenizers without a template. No word stands for the answer to come: the decoder's start
 token does."""
