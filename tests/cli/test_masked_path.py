@@ -133,6 +133,15 @@ def test_an_export_is_a_plain_transformers_folder(run: RunFolder, command: Comma
         assert best == pytest.approx(told, abs=1e-4)
 
 
+def test_an_adapter_is_exported_for_plain_peft(run: RunFolder, command: Commands) -> None:
+    said = command("export", run.path, "--to", "adapter", "--out", "tuning", cwd=run.path.parent)
+    if (run.model / "adapter_config.json").exists():
+        assert said.code == 0, said.err
+        assert (run.path.parent / "tuning" / "adapter_model.safetensors").exists()
+    else:
+        assert "has no adapter" in said.err
+
+
 def test_data_for_another_kind_of_model_stops_the_run(
     run: RunFolder, command: Commands, tmp_path: Path
 ) -> None:
