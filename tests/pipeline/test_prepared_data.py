@@ -153,7 +153,7 @@ def test_arrays_are_of_the_file_and_not_to_be_written(inputs: Inputs) -> None:
         train[len(train)]
 
 
-def test_a_limit_of_items_and_of_loss_is_not_part_of_what_is_kept(
+def test_limits_and_the_mixture_are_no_part_of_what_is_kept(
     inputs: Inputs, cache: Path
 ) -> None:
     made = inputs.prepare()
@@ -162,6 +162,10 @@ def test_a_limit_of_items_and_of_loss_is_not_part_of_what_is_kept(
     fewer = recipe.model_copy(update={"evaluate": evaluate})
     some = job.prepare(fewer, job.read(fewer), inputs.renderer())
     assert 0 < len(some.items) < len(made.items)
+    inputs.data["mixture"] = {"strategy": "equal"}
+    mixed = inputs.prepare().mixture
+    assert mixed is not None and len(set(mixed.rates.tolist())) == 1
+    assert len(entries(cache)) == 1
     inputs.data["max_lost"] = 0.001
     with pytest.raises(UserError, match="rows are lost"):
         inputs.prepare()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tutelage.cli.arguments import AsJson, Recipe, Settings, read_early
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tutelage.pipeline.check import Check
+
+TASKS = 24
+"""Tasks whose part of the mixture is printed: those with the largest."""
 
 
 def check(
@@ -69,14 +74,7 @@ def show(found: Check) -> None:
         for task, number in found.tasks.items()
     )
     console.print(f"tasks       {tasks} (trained/asked)", soft_wrap=True)
-    console.print(f"mixture     {found.mixture['strategy']}, {found.mixture['drawn']:,} draws")
-    for task, part in found.mixture["tasks"].items():
-        console.print(
-            f"              {visible(task)}: {part['share']:.1%} of the draws, "
-            f"{part['passes']:.3g} passes over {part['examples']:,} examples, "
-            f"{part['tokens']:,} tokens",
-            soft_wrap=True,
-        )
+    _show_mixture(found.mixture, console)
     console.print(
         f"tokens      {found.tokens:,}, {found.supervised_tokens:,} of them trained; "
         f"longest sequence {found.longest:,}"
@@ -105,6 +103,25 @@ def show(found: Check) -> None:
     )
     for note in found.notes:
         console.print(f"note        {note}", soft_wrap=True)
+
+
+def _show_mixture(mixture: dict[str, Any], console: Console) -> None:
+    """Print what each task gives to the run, those that give most if there are many."""
+    from tutelage.report.text import visible
+
+    console.print(f"mixture     {mixture['strategy']}, {mixture['drawn']:,} draws")
+    tasks = mixture["tasks"]
+    most = set(sorted(tasks, key=lambda task: -tasks[task]["share"])[:TASKS])
+    for task, part in tasks.items():
+        if task in most:
+            console.print(
+                f"              {visible(task)}: {part['share']:.1%} of the draws, "
+                f"{part['passes']:.3g} passes over {part['examples']:,} examples, "
+                f"{part['tokens']:,} tokens",
+                soft_wrap=True,
+            )
+    if len(tasks) > TASKS:
+        console.print(f"              and {len(tasks) - TASKS:,} more (--json has all)")
 
 
 def _duration(seconds: float) -> str:
