@@ -59,6 +59,8 @@ def project(x: Tensor, projections: Sequence[Projection]) -> tuple[Tensor, ...]:
     Returns:
         For each layer its output, (..., out).
     """
+    if torch.compiler.is_compiling():  # it cannot read the function below
+        return plain_project(x, projections)
     scales = tuple(projection.scale for projection in projections)
     tensors = (tensor for projection in projections for tensor in projection[:4])
     outputs: tuple[Tensor, ...] = _Project.apply(x, scales, *tensors)  # type: ignore[no-untyped-call]

@@ -26,11 +26,10 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tutelage import ranks
 from tutelage.errors import UserError
-from tutelage.model.families.family import stacks
+from tutelage.model.families.family import repeated_layers
 
 PATIENCE = timedelta(hours=2)
 """How long a process waits for the others, who may be reading data or trying the largest step.
@@ -91,7 +90,7 @@ class World:
         precision = next(iter(parameters.values())).dtype
         # Gradients of 16 bits would lose more with every process they are added over.
         policy = MixedPrecisionPolicy(reduce_dtype=torch.promote_types(precision, torch.float32))
-        for module in [*_layers(unit.model), unit]:
+        for module in [*reversed(repeated_layers(unit.model)), unit]:
             fully_shard(module, mesh=self.mesh, mp_policy=policy)
             assert isinstance(module, FSDPModule)
             # The loop divides by the weight of the whole step, so gradients are added up.
@@ -248,14 +247,6 @@ def like(full: Tensor, tensor: Tensor) -> Tensor:
         return full
     # Every process has read the whole, so nothing needs to be sent.
     return distribute_tensor(full, tensor.device_mesh, tensor.placements, src_data_rank=None)
-
-
-def _layers(model: PreTrainedModel) -> list[nn.Module]:
-    """The repeated layers of a model: those it can recompute one at a time; inner ones first."""
-    modules = [module for stack in stacks(model) for module in stack.modules()]
-    return [
-        module for module in reversed(modules) if isinstance(module, GradientCheckpointingLayer)
-    ]
 
 
 def _check_precisions(parameters: Mapping[str, nn.Parameter]) -> None:

@@ -58,10 +58,17 @@ class TrainOptions(Options):
     """Most tokens in one forward pass; a longer example travels alone. Null takes 1536, or what
     `memory_limit` leaves room for."""
 
-    attention: Literal["segments", "flex"] = "segments"
-    """How attention walks a pack of token trees: a call of scaled_dot_product_attention for each
-    segment, or one call of FlexAttention for the whole pack (CUDA only, no attention dropout; its
-    gradients have not been run on a GPU by us yet)."""
+    attention: Literal["auto", "segments", "flex", "varlen"] = "auto"
+    """How attention walks a pack of token trees: `segments` makes a call of
+    scaled_dot_product_attention for each segment, `flex` one of FlexAttention for the whole pack,
+    `varlen` one of variable-length FlashAttention (16 bits). The last two are for CUDA, and have
+    not been run on a GPU by us yet. `auto` is `segments` on a CPU, and on CUDA `varlen` for packs
+    that share nothing and `flex` for others."""
+
+    compile: Literal["never", "blocks"] = "never"
+    """`blocks` has torch.compile fuse the operations of a layer, in one process. It takes half a
+    minute to begin with and a C++ compiler, and on a CPU gains nothing over our own fused modules;
+    on a GPU we have not measured it."""
 
     memory_limit: str | None = None
     """Most memory that training may take, such as `8GiB`: of the process on a CPU, of the device
@@ -69,8 +76,9 @@ class TrainOptions(Options):
     auto`, is chosen so that the prediction stays below it. Null sets no limit."""
 
     learning_rate: float | None = Field(default=None, gt=0)
-    """Peak learning rate. Null takes the method's: 2e-4 for lora (QLoRA), 2e-5 for full; with
-    `objective: dpo` 5e-6 and 5e-7 (Zephyr)."""
+    """Peak learning rate. Null takes the method's: 2e-4 for lora (QLoRA), 2e-5 for full (Alpaca),
+    1e-2 for prefix (P-tuning v2), 3e-4 for adapter (LLM-Adapters); with `objective: dpo` a
+    fortieth (Zephyr)."""
 
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after warm-up."""

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from tutelage.model.attention import using
 from tutelage.model.families import Family
+from tutelage.train.compiled import compiled_passes
 from tutelage.train.distribution import ALONE, Unit, World
 from tutelage.train.example import Pack, TrainingExample
 from tutelage.train.figures import Figures, Sums
@@ -58,6 +59,7 @@ class Passes:
         self.seed = options.seed
         self.base = base
         self.world = world
+        self._compiled = compiled_passes(model, options, world)
 
     @property
     def model(self) -> PreTrainedModel:
@@ -84,6 +86,7 @@ class Passes:
             with (
                 seeded(self.seed, step, place or 0, self.model.device),
                 self._attending(pack),
+                self._compiled(),
             ):
                 found = self._loss(pack)
                 (found.sum / divisor).backward()  # type: ignore[no-untyped-call]

@@ -95,12 +95,12 @@ def using(layout: Layout) -> Iterator[None]:
         _current = before
 
 
-@torch.compiler.disable  # what it calls differs from pack to pack
 def in_use() -> Layout | None:
     """The layout that attention computes now."""
     return _current
 
 
+@torch.compiler.disable  # what it calls differs from pack to pack
 def attention(
     module: torch.nn.Module,
     query: torch.Tensor,

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tutelage.model.attention.kernels import Kernel
 from tutelage.model.attention.layout import Layout
@@ -71,6 +72,22 @@ def stacks(model: PreTrainedModel) -> list[nn.Module]:
         encoder: nn.Module = model.get_encoder()
         return [encoder, decoder(model)]
     return [decoder(model)]
+
+
+def repeated_layers(model: PreTrainedModel) -> list[nn.Module]:
+    """The layers that a model repeats, those it can recompute one at a time; outer ones first."""
+    modules = [module for stack in stacks(model) for module in stack.modules()]
+    return [module for module in modules if isinstance(module, GradientCheckpointingLayer)]
+
+
+def set_attention(model: PreTrainedModel, name: str) -> None:
+    """Choose the attention function; transformers 5.17 forgets an encoder-decoder's stacks, which
+    have configurations of their own.
+    """
+    model.set_attn_implementation(name)
+    if model.config.is_encoder_decoder:
+        for stack in stacks(model):
+            stack.set_attn_implementation(name)  # type: ignore[operator]
 
 
 class Family(Protocol):

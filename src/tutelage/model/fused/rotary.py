@@ -32,6 +32,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     Returns:
         Of x's shape.
     """
+    if torch.compiler.is_compiling():  # it fuses for itself
+        return plain_rotate(x, cos, sin)
     y: Tensor = _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call]
     return y
 
