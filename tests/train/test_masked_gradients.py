@@ -29,7 +29,7 @@ from tutelage.train.packing import micro_batches
 KINDS = ["bert", "roberta", "distilbert", "modernbert", "albert"]
 BLANK = 4
 LAZY = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -63,7 +63,7 @@ def prepared(kind: str, method: str, attention: str) -> PreTrainedModel:
     methods.get(method).prepare(model, ModelOptions(method=method, **lora), seed=1)
     torch.manual_seed(2)
     for name, parameter in model.double().named_parameters():
-        if "lora_B" in name:
+        if "lora_B" in name or "adapter" in name:
             torch.nn.init.normal_(parameter, std=0.3)
     return model
 
@@ -95,7 +95,7 @@ def own_loss(model: PreTrainedModel, sequences: Sequence[Rendered]) -> Tensor:
     return total
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "adapter"])
 @pytest.mark.parametrize("kind", KINDS)
 @LAZY
 @given(sequences=made(), budget=st.sampled_from([8, 60, 1000]))
