@@ -19,15 +19,15 @@ from tutelage.errors import UserError
 from tutelage.pipeline.run import run
 
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[2] / "shared/data"))
-TRAINED, ASKED = 400, 80
+TRAINED, ASKED = 220, 40
 INSTRUCTION = "Summarise the dialogue in one sentence or two."
 RECIPE = """\
 name: dialogsum
 model: {{base: {model}, precision: float32, device: cpu, method: lora}}
 data: {{train: train.jsonl, test: test.jsonl, validation: 20}}
-prompt: {{max_tokens: 512, over_long: truncate_prompt}}
-train: {{epochs: 2, batch_size: 16, learning_rate: 1e-3}}
-evaluate: {{metrics: [rougeL, chrf], decode: {{max_new_tokens: 48}}}}
+prompt: {{max_tokens: 256, over_long: truncate_prompt}}
+train: {{epochs: 1, batch_size: 8, learning_rate: 2e-3, validate_every: 12}}
+evaluate: {{metrics: [rougeL, chrf], decode: {{max_new_tokens: 40}}}}
 """
 
 

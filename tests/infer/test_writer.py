@@ -18,15 +18,14 @@ from tutelage.infer.sources import ROW, rows_of
 from tutelage.infer.writer import Writer
 from tutelage.model.families import families
 from tutelage.model.families.encoder_decoder import encoder_decoder
+from tutelage.model.families.family import set_attention
 
 NEW = 12
 
 
 def sources(count: int, longest: int) -> list[tuple[int, ...]]:
     draw = random.Random(0)
-    return [
-        (*draw.choices(range(2, 300), k=draw.randint(3, longest)), 1) for _ in range(count)
-    ]
+    return [(*draw.choices(range(2, 300), k=draw.randint(3, longest)), 1) for _ in range(count)]
 
 
 def answers(model: PreTrainedModel, asked: list[tuple[int, ...]], **options: float) -> list[Answer]:
@@ -38,7 +37,7 @@ def answers(model: PreTrainedModel, asked: list[tuple[int, ...]], **options: flo
 
 def generated(model: PreTrainedModel, source: tuple[int, ...], **more: object) -> list[int]:
     """transformers' greedy answer in eager attention."""
-    model.set_attn_implementation("eager")
+    set_attention(model, "eager")
     with torch.no_grad():
         found = model.generate(
             input_ids=torch.tensor([source]),
@@ -48,7 +47,7 @@ def generated(model: PreTrainedModel, source: tuple[int, ...], **more: object) -
             eos_token_id=1,
             **more,
         )
-    model.set_attn_implementation("tutelage")
+    set_attention(model, "tutelage")
     return found[0, 1:].tolist()
 
 
@@ -98,7 +97,7 @@ def test_log_probabilities_are_the_models_own() -> None:
     source = sources(1, 20)[0]
     (answer,) = answers(model, [source])
     start = model.config.decoder_start_token_id
-    model.set_attn_implementation("eager")
+    set_attention(model, "eager")
     with torch.no_grad():
         logits = model(
             input_ids=torch.tensor([source]),
@@ -139,7 +138,7 @@ def test_plain_text_is_scored_from_its_second_half() -> None:
     (found,) = inferences.get("encoder_decoder").text_log_probabilities(
         family, model, Form(), [text]
     )
-    model.set_attn_implementation("eager")
+    set_attention(model, "eager")
     with torch.no_grad():
         logits = model(
             input_ids=torch.tensor([[5, 6, 1]]), decoder_input_ids=torch.tensor([[0, 7, 8]])

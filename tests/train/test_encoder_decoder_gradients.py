@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 import tiny_encoder_decoders
 from tutelage.model.attention import using
 from tutelage.model.families import families
+from tutelage.model.families.family import set_attention
 from tutelage.model.methods import methods
 from tutelage.model.options import LoraOptions, ModelOptions
 from tutelage.prompt.rendered import Rendered
@@ -65,7 +66,7 @@ def packed_loss(model: PreTrainedModel, rendered: Sequence[Rendered], budget: in
 
 def reference_loss(model: PreTrainedModel, rendered: Sequence[Rendered]) -> Tensor:
     """transformers' own eager forward pass on one example after the other."""
-    model.set_attn_implementation("eager")
+    set_attention(model, "eager")
     total = torch.zeros((), dtype=model.dtype)
     for one in rendered:
         source, ids = (
@@ -76,7 +77,7 @@ def reference_loss(model: PreTrainedModel, rendered: Sequence[Rendered]) -> Tens
         loss = (losses * torch.from_numpy(one.weights[1:])).sum()
         loss.backward()
         total += loss.detach()
-    model.set_attn_implementation("tutelage")
+    set_attention(model, "tutelage")
     return total
 
 
@@ -137,13 +138,14 @@ def test_several_answers_share_one_encoding() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_models_own_pass_is_as_it_was_after_training(kind: str) -> None:
     model, rendered = prepared(kind, "lora", torch.float32), sequences()
-    model.train(False).set_attn_implementation("eager")
+    model.train(False)
+    set_attention(model, "eager")
     ids = torch.tensor([[5, 6, 7, 1]])
     with torch.no_grad():
         before = model(input_ids=ids, decoder_input_ids=ids).logits
-        model.set_attn_implementation("tutelage")
+        set_attention(model, "tutelage")
         with torch.enable_grad():
             packed_loss(model, rendered, 2048)
-        model.set_attn_implementation("eager")
+        set_attention(model, "eager")
         after = model(input_ids=ids, decoder_input_ids=ids).logits
     torch.testing.assert_close(after, before, rtol=0, atol=0)

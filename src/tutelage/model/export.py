@@ -24,6 +24,7 @@ from tutelage.errors import UserError
 from tutelage.model.attention import NAME, using
 from tutelage.model.attention.prefix import prefixes_of
 from tutelage.model.families import Family
+from tutelage.model.families.family import set_attention
 from tutelage.model.fused import unfuse
 from tutelage.model.methods import methods
 from tutelage.model.methods.structure import Plain
@@ -147,7 +148,8 @@ def _behave(
     """Logits and greedy answer in eager attention, the architecture's own definition.
 
     Where an encoder reads the prompt, logits are those of the opening and then the prompt's tokens
-    once more, for want of an answer: any would do. Our attention takes its place where there are prefixes: only it knows them.
+    once more, for want of an answer: any would do. Our attention takes the place of the eager one
+    where there are prefixes: only it knows them.
     """
     ids = torch.tensor([list(prompt)], device=model.device)
     start = torch.tensor([list(opening)], dtype=torch.long, device=model.device)
@@ -155,7 +157,7 @@ def _behave(
     training, attention = model.training, model.config._attn_implementation
     prefixed = bool(prefixes_of(model))
     model.train(False)
-    model.set_attn_implementation(NAME if prefixed else "eager")
+    set_attention(model, NAME if prefixed else "eager")
     try:
         with quiet_transformers(), using(Plain()):
             if not model.can_generate():  # a masked language model: the likeliest at each place
@@ -174,7 +176,7 @@ def _behave(
                 pad_token_id=stop_token_ids[0],
             )
     finally:
-        model.set_attn_implementation(attention)
+        set_attention(model, attention)
         model.train(training)
     read = 1 if opening else ids.shape[1]
     return Behaviour(logits.cpu(), answer[0, read:].cpu())

@@ -29,7 +29,7 @@ from tutelage.model.attention import EncoderDecoderLayout, Layout, using
 from tutelage.model.attention.kernels import Kernel
 from tutelage.model.attention.tree import paths
 from tutelage.model.families import families
-from tutelage.model.families.family import Head, decoder, output_head, stacks
+from tutelage.model.families.family import Head, decoder, output_head, set_attention, stacks
 from tutelage.model.families.places import placed, takes_places
 from tutelage.model.families.proof import check_apart, check_logits, refused, spread_ids
 from tutelage.prompt.form import MakeForm
@@ -164,7 +164,7 @@ class EncoderDecoder:
                     at = slice(segment.start, segment.end)
                     check_apart(model, moved[at], hidden[at])
             ours = self.logits(model, hidden)
-            model.set_attn_implementation("eager")
+            set_attention(model, "eager")
             sources = np.split(forest.sources.ids, forest.sources.ends[:-1])
             for path, source in zip(paths(forest.segments), forest.sources.reads, strict=True):
                 ids = torch.from_numpy(np.concatenate([forest.ids[cut] for cut in path]))
@@ -180,7 +180,7 @@ class EncoderDecoder:
             why = f"its packed forward pass fails: {error}"
             raise refused(model, why, INSTEAD) from error
         finally:
-            model.set_attn_implementation(attention)
+            set_attention(model, attention)
             model.train(training)
 
 
