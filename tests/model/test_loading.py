@@ -101,12 +101,12 @@ def quantised(folder: Path) -> None:
     edit(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
 
 
-def encoder_decoder(folder: Path) -> None:
-    edit(folder / "config.json", model_type="t5", architectures=["T5ForConditionalGeneration"])
+def encoder_alone(folder: Path) -> None:
+    edit(folder / "config.json", model_type="t5", architectures=["T5EncoderModel"])
 
 
-def masked(folder: Path) -> None:
-    edit(folder / "config.json", model_type="bert", architectures=["BertForMaskedLM"])
+def without_head(folder: Path) -> None:
+    edit(folder / "config.json", model_type="bert", architectures=["BertModel"])
 
 
 def unheard_of(folder: Path) -> None:
@@ -143,8 +143,8 @@ def no_tokenizer(folder: Path) -> None:
         (own_tokenizer_code, "code of its own"),
         (pickled, "pickled weights"),
         (quantised, "are quantised"),
-        (encoder_decoder, "T5ForConditionalGeneration.*\n.*decoder-only"),
-        (masked, "BertForMaskedLM"),
+        (encoder_alone, "T5EncoderModel.*\n.*with its head"),
+        (without_head, "BertModel"),
         (unheard_of, "NoneSuch"),
         (missing_weight, r"lack 1 of the model's weights, such as model\.layers\.1\.mlp\.up_proj"),
         (cut_off, "cannot be loaded"),

@@ -126,9 +126,9 @@ def _family(config: dict[str, Any], base: str) -> str:
     architecture = next(iter(config.get("architectures") or [config["model_type"]]))
     raise UserError(
         f"'{base}' is a {architecture}, which transformers {transformers_version} "
-        "does not know as a causal language model",
+        "knows neither as a decoder-only nor as an encoder-decoder nor as a masked language model",
         where="model.base",
-        fix="choose a decoder-only language model",
+        fix="choose a language model with its head; docs/families.md lists what is proven",
     )
 
 
