@@ -41,7 +41,9 @@ def test_they_can_be_packed(base: str, precision: str) -> None:
     families.get(loaded.family).probe(loaded.model)
 
 
-@pytest.mark.parametrize("way", ["lora merged", "lora adapter", "full merged"])
+@pytest.mark.parametrize(
+    "way", ["lora merged", "lora adapter", "full merged", "prefix adapter", "adapter adapter"]
+)
 @pytest.mark.parametrize("base", [EMBEDDED, "stories15m-base"])
 def test_tuned_and_exported(base: str, way: str, tmp_path: Path) -> None:
     method, form = way.split()

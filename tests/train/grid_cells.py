@@ -63,11 +63,20 @@ FIRST_KIND_ONLY = (
 """Ways that are tried on the first architecture of a family, to save time."""
 
 UNVERIFIED = "unverified"
+DECODERS, OTHERS = "tests/model/test_real_models.py", "tests/train/test_grid_real.py"
 PROVEN: dict[tuple[str, str], str] = {
-    ("causal", "full"): "SmolLM2-135M, Gemma 3 270M: tests/model/test_real_models.py",
-    ("causal", "lora"): "SmolLM2-135M, Gemma 3 270M: tests/model/test_real_models.py",
-    ("causal", "prefix"): "SmolLM2-135M: tests/model/test_real_models.py",
-    ("causal", "adapter"): "SmolLM2-135M: tests/model/test_real_models.py",
+    ("causal", "full"): f"SmolLM2-135M, stories15m ({DECODERS})",
+    ("causal", "lora"): f"SmolLM2-135M, stories15m ({DECODERS})",
+    ("causal", "prefix"): f"SmolLM2-135M, stories15m ({DECODERS})",
+    ("causal", "adapter"): f"SmolLM2-135M, stories15m ({DECODERS})",
+    **{
+        ("encoder_decoder", method): f"opus-mt-en-fr, t5-small ({OTHERS})"
+        for method in ("full", "lora", "prefix", "adapter")
+    },
+    **{
+        ("masked", method): f"all-MiniLM-L6-v2 with a head of ours ({OTHERS})"
+        for method in ("full", "lora", "prefix", "adapter")
+    },
 }
 """The run on real weights that proved a cell; what is missing is unverified."""
 
