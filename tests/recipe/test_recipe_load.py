@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tutelage.data.options import DataOptions, HoldoutOptions, SourceOptions
+from tutelage.data.options import (
+    DataOptions,
+    HoldoutOptions,
+    MixtureOptions,
+    SourceOptions,
+    TaskBudget,
+)
 from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.options import LoraOptions, ModelOptions
@@ -212,6 +218,30 @@ SOURCES = st.builds(
     columns=st.fixed_dictionaries({"instruction": TEXTS, "response": TEXTS}),
 )
 SPLITS = st.lists(SOURCES, max_size=2) | SHARES | st.integers(0, 10**6)
+MIXTURES = st.one_of(
+    st.builds(
+        MixtureOptions,
+        strategy=st.sampled_from(["proportional", "equal"]),
+        tasks=st.dictionaries(
+            TEXTS.filter(bool),
+            st.builds(TaskBudget, epochs=st.floats(1e-3, 1e3))
+            | st.builds(TaskBudget, examples=WHOLE)
+            | st.builds(TaskBudget, tokens=WHOLE),
+            max_size=2,
+        ),
+    ),
+    st.builds(
+        MixtureOptions,
+        strategy=st.just("temperature"),
+        temperature=st.floats(0.1, 100),
+        cap=st.none() | WHOLE,
+    ),
+    st.builds(
+        MixtureOptions,
+        strategy=st.just("weights"),
+        weights=st.dictionaries(TEXTS.filter(bool), st.floats(1e-3, 1e3), min_size=1, max_size=3),
+    ),
+)
 METRICS = st.lists(NAMES, min_size=1, max_size=3, unique=True)
 RECIPES = st.builds(
     Recipe,
@@ -234,6 +264,7 @@ RECIPES = st.builds(
         validation=SPLITS,
         test=SPLITS,
         holdout=st.builds(HoldoutOptions, tasks=st.lists(st.just("never used " * 3), max_size=2)),
+        mixture=MIXTURES,
         seed=SEEDS,
     ),
     prompt=st.builds(PromptOptions, template=st.none() | TEXTS, system=st.none() | TEXTS),

@@ -6,7 +6,7 @@ a strategy divides them:
     proportional   rate ∝ size: every example once an epoch
     equal          rate ∝ 1
     temperature    rate ∝ min(size, cap)^(1/T): T5's mixing (Raffel et al. 2020, section 3.5.2,
-                   K the cap); T = 1 and a cap of 3,000 is FLAN's (Wei et al. 2022, section 2.1)
+                   K the cap); T = 1 and a cap of 3,000 is FLAN's (Wei et al. 2022, section 2.4)
     weights        rate ∝ weight
 
 A task with a budget is taken out of the division: its passes, examples or tokens are spread evenly

@@ -125,7 +125,7 @@ class MixtureOptions(Options):
 
     temperature: float = Field(default=2.0, gt=0)
     """Of `temperature`: 1 is proportional up to the cap; larger ones come close to equal. T5 found
-    2 the best for most tasks."""
+    2 the best in most cases."""
 
     cap: int | None = Field(default=3000, ge=1)
     """Of `temperature`: examples of a task beyond this give it no larger part; FLAN's 3,000. Null
