@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tutelage.model import cross_entropy_kernel as kernel
 from tutelage.model import linear_cross_entropy
@@ -85,3 +86,12 @@ def test_large_logits_do_not_overflow() -> None:
     losses = kernel.losses_and_gradient(products, torch.tensor([0, 2]), torch.ones(2), 1.0, None)
     torch.testing.assert_close(losses, expected)
     assert products.isfinite().all()
+
+
+def test_tensors_without_data_pass_through() -> None:
+    """As they do where memory is predicted."""
+    with FakeTensorMode():
+        products = torch.empty(3, 37)
+        targets, weights = torch.zeros(3, dtype=torch.int64), torch.ones(3)
+        losses = kernel.losses_and_gradient(products, targets, weights, 1.0, None)
+    assert losses.shape == (3,)

@@ -73,6 +73,7 @@ def _row(
         tl.store(products + at, grad.to(products.dtype.element_ty), mask=inside)
 
 
+@torch.library.custom_op("tutelage::losses_and_gradient", mutates_args={"products"})
 def losses_and_gradient(
     products: Tensor,
     targets: Tensor,
@@ -111,3 +112,11 @@ def losses_and_gradient(
             num_warps=WARPS,
         )
     return losses
+
+
+@losses_and_gradient.register_fake
+def _(
+    products: Tensor, targets: Tensor, weights: Tensor, scale: float, softcap: float | None
+) -> Tensor:
+    """For tensors without data, by which memory is predicted."""
+    return torch.empty(len(products), dtype=torch.float32, device=products.device)
