@@ -66,9 +66,9 @@ class TrainOptions(Options):
     that share nothing and `flex` for others."""
 
     compile: Literal["never", "blocks"] = "never"
-    """`blocks` has torch.compile fuse the operations of a layer, in one process. It takes half a
-    minute to begin with and a C++ compiler, and on a CPU gains nothing over our own fused modules;
-    on a GPU we have not measured it."""
+    """`blocks` has torch.compile fuse the operations of a layer, in one process. It takes a C++
+    compiler and most of a minute to begin with, and on a CPU gains next to nothing over our own
+    fused modules; on a GPU we have not measured it."""
 
     memory_limit: str | None = None
     """Most memory that training may take, such as `8GiB`: of the process on a CPU, of the device
