@@ -89,7 +89,9 @@ def _sections(metrics: dict[str, Any], *, answers: bool) -> list[Section]:
     wanted = {
         Section("changed", "What changed"): True,
         Section("answers", "In its own words"): answers,
-        Section("forgot", "What it forgot"): bool(metrics.get("comparison")),
+        # An endpoint says nothing of the likelihood of a text, so nothing was measured there.
+        Section("forgot", "What it forgot"): bool(metrics.get("comparison"))
+        and not metrics.get("endpoints"),
         # Where both models are behind endpoints, nothing is trained here.
         Section("learned", "How it learned"): bool(
             metrics.get("training") or not metrics.get("endpoints")
