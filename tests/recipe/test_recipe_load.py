@@ -22,6 +22,7 @@ from tutelage.prompt.options import PromptOptions
 from tutelage.recipe import Recipe, RecipeError, dump, load, resolve
 from tutelage.recipe.document import MAX_DEPTH, parse
 from tutelage.recipe.mistakes import Place
+from tutelage.recipe.recipe import LEARNING_RATES
 from tutelage.recipe.writing import yaml_lines
 from tutelage.train.options import TrainOptions
 
@@ -143,7 +144,7 @@ class TestOverrides:
 
 class TestResolve:
     def test_the_learning_rate_is_the_methods(self, tmp_path: Path) -> None:
-        for method, rate in (("lora", 2e-4), ("full", 2e-5)):
+        for method, rate in LEARNING_RATES.items():
             loaded = load(written(tmp_path, SHORTEST), [f"model.method={method}"])
             assert loaded.resolved().train.learning_rate == rate
             assert loaded.recipe.train.learning_rate is None

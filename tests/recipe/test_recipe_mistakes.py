@@ -132,6 +132,12 @@ TABLE = {
     # Impossible combinations
     "model: {method: full, lora: {rank: 4}}":
         "2:29 model.lora | `method: full` does not use them",
+    "model: {prefix: {tokens: 4}}":
+        "2:17 model.prefix | `method: lora` does not use them",
+    "model: {method: prefix, adapter: {width: 8}}":
+        "2:34 model.adapter | `method: prefix` does not use them",
+    "model: {method: full, full: {target_modules: [norm], last_layers: 2}}":
+        "2:67 model.full.last_layers | so does target_modules",
     "model: {revision: main}":
         "2:19 model.revision | only a model of the hub has a revision",
     "train: {schedule: constant, final_learning_rate: 0.1}":
