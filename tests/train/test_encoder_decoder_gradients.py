@@ -19,10 +19,12 @@ from tutelage.model.families.family import set_attention
 from tutelage.model.methods import methods
 from tutelage.model.options import LoraOptions, ModelOptions
 from tutelage.prompt.rendered import Rendered
+from tutelage.prompt.tree import merge
 from tutelage.train.example import Pack
 from tutelage.train.objectives import objectives
 from tutelage.train.options import TrainOptions
 from tutelage.train.packing import micro_batches, pack_groups
+from tutelage.train.predictions import forest_log_probabilities, sequence_sums
 from tutelage.train.recompute import recompute_activations
 
 KINDS = ["t5", "flan-t5", "bart", "marian"]
@@ -66,18 +68,11 @@ def packed_loss(model: PreTrainedModel, rendered: Sequence[Rendered], budget: in
 
 def reference_loss(model: PreTrainedModel, rendered: Sequence[Rendered]) -> Tensor:
     """transformers' own eager forward pass on one example after the other."""
-    set_attention(model, "eager")
     total = torch.zeros((), dtype=model.dtype)
     for one in rendered:
-        source, ids = (
-            torch.from_numpy(row.astype(np.int64))[None] for row in (one.source, one.ids)
-        )
-        logits = model(input_ids=source, decoder_input_ids=ids, use_cache=False).logits[0]
-        losses = F.cross_entropy(logits[:-1], ids[0, 1:], reduction="none")
-        loss = (losses * torch.from_numpy(one.weights[1:])).sum()
+        loss = _loss_of_one(model, one)
         loss.backward()
         total += loss.detach()
-    set_attention(model, "tutelage")
     return total
 
 
@@ -149,3 +144,23 @@ def test_the_models_own_pass_is_as_it_was_after_training(kind: str) -> None:
         set_attention(model, "eager")
         after = model(input_ids=ids, decoder_input_ids=ids).logits
     torch.testing.assert_close(after, before, rtol=0, atol=0)
+
+
+def test_what_preferences_compare_is_the_sum_of_each_answer() -> None:
+    model, rendered = prepared("t5", "lora"), sequences()
+    family = families.get("encoder_decoder")
+    forest = merge(rendered)
+    with torch.no_grad(), KeepFloat64(), using(family.layout(model, forest, "segments")):
+        values = forest_log_probabilities(family, model, forest)
+        found = sequence_sums(values, forest, len(rendered))
+        expected = torch.stack([-_loss_of_one(model, one) for one in rendered])
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def _loss_of_one(model: PreTrainedModel, one: Rendered) -> Tensor:
+    set_attention(model, "eager")
+    source, ids = (torch.from_numpy(row.astype(np.int64))[None] for row in (one.source, one.ids))
+    logits = model(input_ids=source, decoder_input_ids=ids, use_cache=False).logits[0]
+    set_attention(model, "tutelage")
+    losses = F.cross_entropy(logits[:-1], ids[0, 1:], reduction="none")
+    return (losses * torch.from_numpy(one.weights[1:])).sum()
