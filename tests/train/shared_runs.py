@@ -29,6 +29,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "one pack": {"method": "full", **ONE_PACK},
     "transposed": {"kind": "gpt2", "activation_checkpointing": True},
     "bfloat16": {"dtype": torch.bfloat16},
+    "prefix": {"method": "prefix"},
+    "adapter": {"method": "adapter", "activation_checkpointing": True},
     "dpo": {"objective": "dpo", "count": 9},
     "unlikelihood": {"objective": "unlikelihood", "method": "full", "count": 9},
     "continued lora": {"dropout": 0.2},

@@ -37,9 +37,10 @@ class Prefix(nn.Module):
         super().__init__()
         self.enabled = True
         # A model hands over views; AdamW's fused step takes weight and means to lie alike.
-        copied = {"dtype": torch.float32, "copy": True, "memory_format": torch.contiguous_format}
-        self.key = nn.Parameter(key.detach().to(**copied))
-        self.value = nn.Parameter(value.detach().to(**copied))
+        self.key = nn.Parameter(key.detach().float().clone(memory_format=torch.contiguous_format))
+        self.value = nn.Parameter(
+            value.detach().float().clone(memory_format=torch.contiguous_format)
+        )
         self.narrow: nn.Parameter | None = None
         self.wide: nn.Parameter | None = None
         if projection is not None:
