@@ -24,6 +24,8 @@ CASES = [
     ("llama", "full", torch.bfloat16, "none"),
     ("gemma3_text", "full", torch.float32, "selective"),
     ("gpt2", "lora", torch.bfloat16, "full"),
+    ("llama", "prefix", torch.float32, "selective"),
+    ("llama", "adapter", torch.float32, "full"),
 ]
 
 

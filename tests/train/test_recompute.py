@@ -31,6 +31,9 @@ CASES = [
     ("gpt2", "lora", torch.float32),
     ("mixtral", "full", torch.float32),
     ("cohere", "lora", torch.bfloat16),
+    ("llama", "prefix", torch.float32),
+    ("gemma3_text", "prefix", torch.bfloat16),
+    ("llama", "adapter", torch.bfloat16),
 ]
 
 
