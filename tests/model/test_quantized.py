@@ -109,3 +109,28 @@ def test_a_loaded_base_is_quantised_but_for_embeddings_and_head(folder: Path) ->
 def test_all_weights_cannot_be_trained_in_four_bits() -> None:
     with pytest.raises(ValueError, match="cannot be trained"):
         ModelOptions(method="full", quantization="nf4")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lora": {"rank": 4, "dora": True}},
+        {"method": "adapter", "lora": {}},
+        {"method": "prefix", "lora": {}, "prefix": {"tokens": 4}},
+    ],
+    ids=["dora", "adapter", "prefix"],
+)
+def test_every_method_that_keeps_the_base_tunes_it(folder: Path, settings: dict) -> None:
+    wanted = options(folder, quantization="nf4", **settings)
+    model, method = load(wanted).model, methods.get(wanted.method)
+    layout = TreeLayout([Segment(0, 12, -1)])
+    ids = torch.arange(2, 14)[None]
+    with torch.no_grad(), using(layout):
+        base = model(input_ids=ids, use_cache=False).logits
+    method.prepare(model, wanted, seed=0)
+    with using(layout):
+        model(input_ids=ids, use_cache=False).logits.square().mean().backward()
+    trained = method.trainable_parameters(model)
+    assert all(parameter.grad is not None for parameter in trained.values())
+    with torch.no_grad(), using(layout), method.disabled(model):
+        assert torch.equal(model(input_ids=ids, use_cache=False).logits, base)
