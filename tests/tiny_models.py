@@ -53,6 +53,24 @@ KINDS = {
     "lfm2": {"layer_types": ["conv", "full_attention"], "block_dim": 32},
     "mixtral": {"num_local_experts": 4},
     "phi": {},
+    "gpt_neox": {"use_parallel_residual": True},
+    "opt": {"ffn_dim": 48, "word_embed_proj_dim": 32},
+    "smollm3": {},
+    "qwen2": {},
+    "qwen3_moe": {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16},
+    "gemma": {},
+    "olmo": {},
+    "cohere2": {},
+    "starcoder2": {},
+    "stablelm": {},
+    "glm4": {},
+    "falcon": {"alibi": False, "attn_implementation": "eager"},
+    "gpt_neo": {
+        "attention_types": [[["global", "local"], 1]],
+        "num_layers": 2,
+        "attn_implementation": "eager",
+    },
+    "codegen": {"n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 8},
     "gpt_oss": {"num_local_experts": 4, "tie_word_embeddings": False},
     "gemma3": {  # an image encoder beside the decoder
         "text_config": {**SHAPE, "sliding_window": 8, "query_pre_attn_scalar": 8},
@@ -85,8 +103,8 @@ TEMPLATE = (
 def make_model(kind: str, **changes: object) -> PreTrainedModel:
     """A random model of an architecture, the same every time."""
     shape = {**SHAPE, **KINDS[kind], **changes}
-    if kind == "gpt2":
-        shape = {k: v for k, v in shape.items() if k not in ("head_dim", "intermediate_size")}
+    derived = {"gpt2": ("head_dim", "intermediate_size"), "falcon": ("head_dim",)}
+    shape = {name: value for name, value in shape.items() if name not in derived.get(kind, ())}
     torch.manual_seed(0)
     config = AutoConfig.for_model(kind, **shape)
     model: PreTrainedModel = AutoModelForCausalLM.from_config(config)

@@ -20,6 +20,12 @@ KNOWN = [
     "mixtral",
     "phi",
 ]
+PROBED = [
+    *KNOWN,
+    *("cohere2", "gemma", "glm4", "gpt_neox", "mistral", "olmo", "olmo2", "opt", "phi3"),
+    *("qwen2", "qwen3_moe", "smollm3", "stablelm", "starcoder2"),
+]
+"""What the page on families names as understood."""
 
 
 @pytest.mark.parametrize("kind", KNOWN)
@@ -34,7 +40,7 @@ def test_parts_make_up_the_whole(tiny_model, kind: str) -> None:
     torch.testing.assert_close(ours, own, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("kind", PROBED)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_known_architectures_pass_the_probe(tiny_model, kind: str, dtype: torch.dtype) -> None:
     families.get("causal").probe(tiny_model(kind).to(dtype))
@@ -46,6 +52,7 @@ def test_known_architectures_pass_the_probe(tiny_model, kind: str, dtype: torch.
         ("bloom", "takes no position ids"),
         ("falcon_h1", "one example of a row moves the next"),
         ("lfm2", "one example of a row moves the next"),
+        ("codegen", "one example of a row moves the next"),
         ("gpt_oss", "attention sinks"),
     ],
 )

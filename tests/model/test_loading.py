@@ -181,6 +181,9 @@ def test_a_fingerprint_changes_with_any_byte(tiny_folder: Callable[..., Path]) -
     assert fingerprint(folder) != before
 
 
-def test_an_architecture_with_attention_of_its_own(tiny_folder: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("kind", ["gptj", "gpt_neo", "falcon"])
+def test_an_architecture_with_attention_of_its_own(
+    tiny_folder: Callable[..., Path], kind: str
+) -> None:
     with pytest.raises(UserError, match="attention in a way of its own"):
-        load(options(tiny_folder("gptj")))
+        load(options(tiny_folder(kind)))
