@@ -100,7 +100,8 @@ def in_use() -> Layout | None:
     return _current
 
 
-@torch.compiler.disable  # what it calls differs from pack to pack
+# What it calls differs from pack to pack, which the compiler would compile each anew.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attention(
     module: torch.nn.Module,
     query: torch.Tensor,
