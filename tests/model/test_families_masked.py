@@ -16,6 +16,8 @@ from tutelage.model.families.family import stacks
 from tutelage.model.families.masked import TRANSFORMS
 from tutelage.model.loading import load
 from tutelage.model.options import ModelOptions
+from tutelage.prompt.rendered import Rendered
+from tutelage.prompt.tree import merge
 
 KINDS = list(tiny_masked.SHAPES)
 
@@ -87,3 +89,14 @@ def test_a_folder_is_loaded_as_its_family(tmp_path, kind: str) -> None:
     loaded = load(ModelOptions(base=str(folder), device="cpu", precision="float32"))
     assert loaded.family == "masked"
     families.get("masked").probe(loaded.model)
+
+
+def test_only_segments_are_attended() -> None:
+    ids = np.array([2, 9, 4, 3], np.int32)
+    weights = np.array([0, 0, 1, 0], np.float32)
+    forest = merge([Rendered(ids, weights, stop_trained=True, labels=ids)])
+    model, family = tiny_masked.make_model("bert"), families.get("masked")
+    for kernel in ("auto", "segments"):
+        assert isinstance(family.layout(model, forest, kernel), BidirectionalLayout)
+    with pytest.raises(UserError, match="train with segments, not with flex"):
+        family.layout(model, forest, "flex")
