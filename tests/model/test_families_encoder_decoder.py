@@ -83,3 +83,11 @@ def test_each_distinct_source_is_encoded_once() -> None:
     with torch.no_grad(), using(family.layout(model, forest, "segments")):
         family.forest_states(model, forest)
     assert read == [32]
+
+
+def test_a_decoder_without_a_start_is_refused() -> None:
+    model = tiny_encoder_decoders.make_model("mbart")
+    model.config.decoder_start_token_id = None
+    model.generation_config.decoder_start_token_id = None
+    with pytest.raises(UserError, match="does not say which token its decoder starts with"):
+        families.get("encoder_decoder").form(model)
