@@ -153,9 +153,7 @@ def test_arrays_are_of_the_file_and_not_to_be_written(inputs: Inputs) -> None:
         train[len(train)]
 
 
-def test_limits_and_the_mixture_are_no_part_of_what_is_kept(
-    inputs: Inputs, cache: Path
-) -> None:
+def test_limits_and_the_mixture_are_no_part_of_what_is_kept(inputs: Inputs, cache: Path) -> None:
     made = inputs.prepare()
     recipe = inputs.recipe()
     evaluate = recipe.evaluate.model_copy(update={"max_items": 2})
