@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_encoder_decoders
+import tiny_masked
 import torch
 from made_loop import make_loop
 from torch._dynamo.utils import counters
@@ -75,6 +77,9 @@ def test_what_cannot_be_compiled_is_refused(
         made(tmp_path, compile="blocks", activation_checkpointing="selective")
     loop = made(tmp_path)
     options = loop.options.model_copy(update={"compile": "blocks"})
+    for other in (tiny_encoder_decoders.make_model("t5"), tiny_masked.make_model("bert")):
+        with pytest.raises(UserError, match="decoder-only models only"):
+            compiled.compiled_passes(other, options, ALONE)
     two = World()
     two.size = 2
     with pytest.raises(UserError, match="one process"):

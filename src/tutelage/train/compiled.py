@@ -43,6 +43,8 @@ def compiled_passes(
         return nullcontext
     if options.recomputed != "none":
         raise _refused("layers that are computed again in the backward pass are not compiled")
+    if model.config.is_encoder_decoder or not model.can_generate():
+        raise _refused("compiling has been proven for decoder-only models only")
     if world.size > 1:
         raise _refused("compiling has been proven in one process only")
     return CompiledBlocks(model).used
