@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_encoder_decoders
-import tiny_masked
 import torch
 from made_loop import make_loop
 from torch._dynamo.utils import counters
 
+import tiny_encoder_decoders
+import tiny_masked
 from tutelage.errors import UserError
 from tutelage.model.families import families
 from tutelage.model.fused import fuse
