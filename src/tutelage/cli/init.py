@@ -7,19 +7,21 @@ from typing import Annotated
 
 import typer
 
-from tutelage import recipe
+from tutelage.purpose import Purpose
 
 
 def init(
     for_: Annotated[
-        recipe.Purpose, typer.Option("--for", help="What the model is tuned for.")
-    ] = recipe.Purpose.CHAT,
+        Purpose, typer.Option("--for", help="What the model is tuned for.")
+    ] = Purpose.CHAT,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")] = Path(
         "recipe.yaml"
     ),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Write a commented recipe: every setting, what it means, its default."""
-    written = recipe.init(for_, out, force)
+    from tutelage.recipe import init as write_recipe
+
+    written = write_recipe(for_, out, force)
     typer.echo(f"wrote {written}")
     typer.echo(f"next: set data.train in it, then run  tutelage check {written}")

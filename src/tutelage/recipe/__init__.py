@@ -4,9 +4,10 @@
 `init` writes a commented one. Nothing here imports torch: parsing a recipe costs no model's time.
 """
 
+from tutelage.purpose import Purpose
 from tutelage.recipe.mistakes import Mistake, RecipeError
 from tutelage.recipe.recipe import LoadedRecipe, Recipe, dump, load, resolve
-from tutelage.recipe.templates import Purpose, init
+from tutelage.recipe.templates import init
 
 __all__ = [
     "LoadedRecipe",

@@ -10,29 +10,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.options import Options
+from tutelage.purpose import Purpose
 from tutelage.recipe.recipe import Recipe
 from tutelage.recipe.schema import ANY_NAME, KeyPath, Kind, dotted, meaning
 from tutelage.recipe.writing import yaml_lines
 from tutelage.rundir import write_text
 
 _WIDTH = 96
-
-
-class Purpose(StrEnum):
-    """What a model is tuned for."""
-
-    CHAT = "chat"
-    CLASSIFY = "classify"
-    EXTRACT = "extract"
-    SUMMARIZE = "summarize"
-    QA = "qa"
-    CODE = "code"
 
 
 @dataclass(frozen=True)
