@@ -93,7 +93,7 @@ def test_a_killed_evaluation_goes_on(command: Commands, own_project: Path, tmp_p
         server.behaviour = until_thirty
         stopped = command(*arguments, cwd=own_project, **NO_PROXY)
         assert stopped.code == 2
-        assert "no money" in stopped.err and "what was answered is kept" in stopped.err
+        assert "no money" in stopped.err and "answers are kept" in stopped.err
         server.behaviour = clever
         done = len(list(server.asked))
         metrics = command("eval", tmp_path / "run", "--json", cwd=own_project, **NO_PROXY).json()

@@ -141,7 +141,7 @@ def test_a_wait_may_be_a_date() -> None:
 @pytest.mark.parametrize(
     ("response", "said"),
     [
-        (error(401, f"bad key {KEY}"), r"bad key \[key\](.|\n)*set MY_KEY"),
+        (error(401, f"bad key {KEY}"), r"bad key \[key\](.|\n)*key as MY_KEY"),
         (error(404, "no model m"), r"no model m(.|\n)*model and address"),
         (error(429, "pay first", "insufficient_quota"), r"pay first(.|\n)*see to the account"),
         (error(429, "wait", Retry_After="7200"), "asks to wait 120 minutes"),

@@ -94,7 +94,9 @@ def test_a_short_key_means_one_setting(short: str, full: str) -> None:
         ("method=full,full", "twice"),
         ("data.seed=1,2", "cannot be varied"),
         ("model.base=a,b", "cannot be varied"),
-        ("model=full", "unknown setting"),
+        ("model=full", "no setting 'model' to vary"),
+        ("rnak=4,8", "did you mean model.lora.rank"),
+        ("data.test=4,8", "data.test cannot be varied"),
     ],
 )
 def test_what_cannot_be_an_axis_is_said(text: str, said: str) -> None:

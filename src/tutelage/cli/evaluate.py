@@ -115,7 +115,9 @@ def show(metrics: dict[str, Any]) -> None:
     for name, found in metrics.get("endpoints", {}).items():
         console.print(_account(name, found), highlight=False)
     percent = f"{100 * metrics['confidence']:g} %"
-    console.print(f"* held out of training; in brackets the {percent} interval", highlight=False)
+    held_out = any(row["held_out"] for row in metrics.get("comparison", []))
+    mark = "* held out of training; " if held_out else ""
+    console.print(f"{mark}in brackets the {percent} interval", highlight=False)
     if forgetting := metrics.get("forgetting"):
         low, high = forgetting["interval"]
         console.print(

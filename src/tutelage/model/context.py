@@ -19,8 +19,12 @@ def context_length(model: PreTrainedModel) -> int | None:
     if length is None:
         return None
     # A prefix counts as read: a decoder's positions begin behind it.
-    before = max((prefix.tokens for prefix in prefixes_of(model).values()), default=0)
-    return length - first_position(model) - before
+    return length - first_position(model) - prefix_tokens(model)
+
+
+def prefix_tokens(model: PreTrainedModel) -> int:
+    """Length of the trained prefix, 0 without one."""
+    return max((prefix.tokens for prefix in prefixes_of(model).values()), default=0)
 
 
 def first_position(model: PreTrainedModel) -> int:

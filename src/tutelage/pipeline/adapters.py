@@ -21,7 +21,6 @@ from tutelage.model.methods import methods
 from tutelage.pipeline.workbench import (
     DESCRIPTION,
     Workbench,
-    check_same_base,
     configured_stops,
     from_run,
     with_its_template,
@@ -127,7 +126,13 @@ def _add(opened: AdaptedBench, name: str, run: RunFolder) -> None:
     if not (folder / DESCRIPTION).is_file():
         raise UserError("the folder holds no tuned model", where=str(folder))
     described = read_json(folder / DESCRIPTION)
-    check_same_base(described, bench.loaded)
+    if described["base_fingerprint"] != bench.loaded.fingerprint:
+        raise UserError(
+            f"'{name}' was tuned from {described['base']}, and this run from {bench.loaded.name}; "
+            "adapters share one base",
+            where=str(run.path),
+            fix="open it by itself, or leave it out",
+        )
     opened.adapters.load(name, methods.get(described["method"]), folder)
     form = bench.family.form(bench.model)
     renderer = Renderer(bench.loaded.tokenizer, recipe.prompt, bench.renderer.negatives, form)

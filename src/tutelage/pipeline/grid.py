@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutelage.errors import UserError, unknown_name
+from tutelage.errors import UserError, nearest
 from tutelage.recipe import Recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.recipe.advice import OTHER_TOOLS
@@ -102,8 +102,17 @@ def full_key(short: str, where: str) -> str:
     meant = [key for key in meant if not _is_fixed(key)] or meant
     if not meant and short in OTHER_TOOLS:
         meant = [OTHER_TOOLS[short]]
+    if not meant and _is_fixed(short):
+        return short
     if not meant:
-        raise unknown_name("setting", short, known, where)
+        varied = [key for key in known if not _is_fixed(key)]
+        ends = {key.rpartition(".")[2]: key for key in varied}
+        close = nearest(short, varied) or [ends[end] for end in nearest(short, ends)]
+        raise UserError(
+            f"there is no setting '{short}' to vary",
+            where=where,
+            fix=f"did you mean {' or '.join(close)}?" if close else "see docs/recipe.md for all",
+        )
     if len(meant) > 1:
         raise UserError(
             f"'{short}' could be {' or '.join(meant)}", where=where, fix="write the key in full"

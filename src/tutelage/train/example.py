@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from tutelage.data.example import Source
 from tutelage.errors import UserError
-from tutelage.model.context import context_length
+from tutelage.model.context import context_length, prefix_tokens
 from tutelage.prompt.rendered import Rendered
 from tutelage.prompt.tree import Forest
 
@@ -69,10 +69,14 @@ def check_context(model: PreTrainedModel, examples: Iterable[TrainingExample]) -
     limit = context_length(model)
     longest = max(examples, key=_length)
     if limit is not None and _length(longest) > limit:
+        prefix = prefix_tokens(model)
+        shorter = f"; a prefix of {prefix} tokens takes the rest" if prefix else ""
+        remedy = ", or lower model.prefix.tokens" if prefix else ""
         raise UserError(
-            f"an example has {_length(longest)} tokens, and the model reads at most {limit}",
+            f"an example has {_length(longest)} tokens, and the model reads at most {limit}"
+            f"{shorter}",
             where=f"{longest.source.file} row {longest.source.row}",
-            fix=f"set prompt.max_tokens: {limit}",
+            fix=f"set prompt.max_tokens: {limit}{remedy}",
         )
 
 

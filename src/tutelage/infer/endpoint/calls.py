@@ -189,17 +189,19 @@ class Caller:
         if wait is not None and wait > LONGEST_WAIT:
             raise UserError(
                 f"{self.served.host} asks to wait {wait / 60:.0f} minutes ({said})",
-                fix="repeat the command then: what was answered is kept",
+                fix="go on then with `tutelage eval RUN`: what was answered is kept",
             )
         raise _Lost(said, wait)
 
     def _hopeless(self, status: int, said: str) -> UserError:
         fixes = {
-            401: f"set {self.served.key_name or 'evaluate.endpoint.key_variable'} to a valid key",
-            402: "see to the account, then repeat the command: what was answered is kept",
+            401: f"export a valid key as {self.served.key_name}"
+            if self.served.key_name
+            else "export a key, and name its variable in evaluate.endpoint.key_variable",
+            402: "see to the account, then go on with `tutelage eval RUN`: all answers are kept",
             403: "see whether the key may use this model",
             404: "see whether model and address are right; the latter often ends in /v1",
-            429: "see to the account, then repeat the command: what was answered is kept",
+            429: "see to the account, then go on with `tutelage eval RUN`: all answers are kept",
         }
         return UserError(
             f"{self.served.host} refuses {self.served.model}: {said}",

@@ -63,11 +63,13 @@ class Account:
         kinds = Counter(reply.failed for reply in failed)
         found = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         return UserError(
-            f"{self.served.model} gave no answer to {len(failed)} items ({found}); the first: "
+            f"{self.served.model} gave no answer to {len(failed)} of the items ({found}); "
+            f"the first: "
             f"{failed[0].detail}",
             where=self.served.host,
-            fix="repeat the command to ask them again (refused and filtered ones stay as they "
-            "are), or set evaluate.endpoint.on_failure: skip to leave them out for both models",
+            fix="see whether the address is right and its server is up, then go on with "
+            f"`tutelage eval {self.kept.path.parent.parent}` (refused and filtered items stay as "
+            "they are); evaluate.endpoint.on_failure: skip leaves them out for both models",
         )
 
 
@@ -200,7 +202,8 @@ class Work:
             raise UserError(
                 f"{account.served.host} answers nothing any more: {self._given_up} requests in a "
                 f"row were given up, the last for {reply.detail}",
-                fix="repeat the command when it does: what was answered is kept",
+                fix=f"go on with `tutelage eval {account.kept.path.parent.parent}` when it "
+                "does: what was answered is kept",
             )
         if self.on_reply is not None:
             self.on_reply(done)
@@ -216,8 +219,8 @@ class Work:
             f"the next request could cost more than evaluate.endpoint.max_cost: {spent:.4g} of "
             f"{most:g} is spent, {len(self.replies)} of {len(self.requests)} items are answered",
             where=self.account.served.model,
-            fix=f"raise it to {_rounded_up(self._whole_cost())} or more and repeat the command: "
-            "what was answered is kept",
+            fix=f"raise it to {_rounded_up(self._whole_cost())} or more and go on with "
+            f"`tutelage eval {self.account.kept.path.parent.parent}`: what was answered is kept",
         )
 
     def _whole_cost(self) -> float:
