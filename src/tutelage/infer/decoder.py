@@ -155,27 +155,9 @@ class Decoder:
         """Choose the next token of each sequence after its last hidden state, (n, width)."""
         for start in range(0, len(sequences), self.rows):
             some = sequences[start : start + self.rows]
-            logits, normalisers = self._logits(hidden[start : start + self.rows])
-            tokens = sampler.choose(logits, [sequence.key for sequence in some])
-            chosen = logits.gather(1, tokens[:, None])[:, 0] - normalisers
-            for sequence, token, log_probability in zip(
-                some, tokens.tolist(), chosen.tolist(), strict=True
-            ):
-                sequence.ids.append(token)
-                sequence.log_probabilities.append(log_probability)
-                if token in self.stop_ids:
-                    sequence.finish_reason = "stop"
-                elif len(sequence.ids) >= sequence.limit:
-                    sequence.finish_reason = "length"
-                if on_token is not None:
-                    on_token(sequence.place, token)
-
-    def _logits(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n, vocabulary) and their logsumexp (n,), computed in `rows` rows."""
-        count = len(hidden)
-        padded = F.pad(hidden, (0, 0, 0, self.rows - count))
-        logits = at_least_float32(self.family.logits(self.model, padded))
-        return logits[:count], logits.logsumexp(dim=1)[:count]
+            padded = F.pad(hidden[start : start + self.rows], (0, 0, 0, self.rows - len(some)))
+            logits = at_least_float32(self.family.logits(self.model, padded))
+            sampler.extend(some, slice(len(some)), logits, self.stop_ids, on_token)
 
     def _step(
         self, cache: Cache, running: Mapping[int, Ongoing], held: Mapping[int, Held], first: int

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from tutelage.errors import UserError
 from tutelage.infer.backend import Answer, OnToken, Request
 from tutelage.infer.cache import bytes_a_token, memory_budget
+from tutelage.infer.decoder import ROWS, WORTH
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.sampling import Sampler
 from tutelage.infer.sources import ROW, Kept, read_sources, rows_of
@@ -31,11 +32,6 @@ from tutelage.model.attention import using
 from tutelage.model.context import context_length
 from tutelage.model.families.encoder_decoder import EncoderDecoder
 from tutelage.model.linear_cross_entropy import at_least_float32
-
-ROWS = 64
-"""Rows of every step, as `decoder.ROWS`."""
-WORTH = 1 / 4
-"""Sources wait until they fill a row, or this part of the slots is free."""
 
 
 @dataclass(slots=True)
@@ -98,7 +94,7 @@ class Writer:
         self.stop_ids = frozenset(stop_ids)
         self.options = options
         self.rows = rows
-        self.banned = _banned(model)
+        self.banned = _banned(model).to(model.device)
 
     @torch.inference_mode()
     def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
@@ -200,37 +196,13 @@ class Writer:
                 one.given.popleft()
         writing = {at: one for at, one in places.items() if not one.given}
         if writing:
-            self._extend(list(writing.values()), hidden, list(writing), sampler, on_token)
+            logits = at_least_float32(self.family.logits(self.model, hidden))
+            answers, rows = list(writing.values()), list(writing)
+            sampler.extend(answers, rows, logits, self.stop_ids, on_token, self.banned)
 
     def _unused_state(self) -> Tensor:
         weight = self.family.head(self.model).weight
         return torch.zeros(1, 1, weight.shape[1], dtype=self.model.dtype, device=self.model.device)
-
-    def _extend(
-        self,
-        sequences: Sequence[Writing],
-        hidden: Tensor,
-        rows: list[int],
-        sampler: Sampler,
-        on_token: OnToken | None,
-    ) -> None:
-        """Choose the next token of each sequence after its row of the hidden states."""
-        logits = at_least_float32(self.family.logits(self.model, hidden))[rows]
-        normalisers = logits.logsumexp(dim=1)
-        allowed = logits.index_fill(1, self.banned.to(logits.device), -torch.inf)
-        tokens = sampler.choose(allowed, [one.key for one in sequences])
-        chosen = logits.gather(1, tokens[:, None])[:, 0] - normalisers
-        for one, token, log_probability in zip(
-            sequences, tokens.tolist(), chosen.tolist(), strict=True
-        ):
-            one.ids.append(token)
-            one.log_probabilities.append(log_probability)
-            if token in self.stop_ids:
-                one.finish_reason = "stop"
-            elif len(one.ids) >= one.limit:
-                one.finish_reason = "length"
-            if on_token is not None:
-                on_token(one.place, token)
 
     def _laid_out(self) -> AbstractContextManager[None]:
         """The weights as a step's rows like them; a chat gains nothing and would wait for it."""

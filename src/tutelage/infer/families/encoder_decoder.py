@@ -14,9 +14,10 @@ import torch
 from transformers import PreTrainedModel
 
 from tutelage.infer.backend import Backend
+from tutelage.infer.decoder import ROWS
 from tutelage.infer.families import inferences
 from tutelage.infer.options import DecodeOptions
-from tutelage.infer.writer import ROWS, Writer
+from tutelage.infer.writer import Writer
 from tutelage.model.attention import using
 from tutelage.model.families import Family
 from tutelage.model.families.encoder_decoder import encoder_decoder

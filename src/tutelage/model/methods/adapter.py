@@ -7,10 +7,10 @@ form is ours, and `load_adapter`, a file that needs only torch and safetensors, 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from tutelage.model.methods import load_adapter, methods
 from tutelage.model.methods.bottleneck import AdaptedBlock, Bottleneck
 from tutelage.model.methods.files import CONFIG, WEIGHTS, read_config, read_tensors, refused
 from tutelage.model.methods.places import find_places
+from tutelage.model.methods.switches import switched_off
 from tutelage.model.options import AdapterOptions, ModelOptions
 
 KIND = "BOTTLENECK"
@@ -118,18 +119,9 @@ class Adapter:
             "plain transformers model",
         )
 
-    @contextlib.contextmanager
-    def disabled(self, model: PreTrainedModel) -> Iterator[None]:
+    def disabled(self, model: PreTrainedModel) -> AbstractContextManager[None]:
         """Leave out all adapters."""
-        blocks = list(adapted_blocks(model).values())
-        before = [block.enabled for block in blocks]
-        try:
-            for block in blocks:
-                block.enabled = False
-            yield
-        finally:
-            for block, enabled in zip(blocks, before, strict=True):
-                block.enabled = enabled
+        return switched_off(adapted_blocks(model).values())
 
     def take_off(self, model: PreTrainedModel) -> Callable[[], None]:
         """Put the plain blocks back; what is given puts the adapters on again."""

@@ -10,8 +10,8 @@ user is told. The files are PEFT's; see `peft_files`.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tutelage.model.families.family import output_head, stacks
 from tutelage.model.methods import methods, peft_files
 from tutelage.model.methods.low_rank import LowRankLinear
 from tutelage.model.methods.naming import means
+from tutelage.model.methods.switches import switched_off
 from tutelage.model.options import LoraOptions, ModelOptions
 
 WHERE = "model.lora.target_modules"
@@ -85,18 +86,9 @@ class Lora:
         for name, layer in adapted_layers(model).items():
             model.set_submodule(name, layer.merged())
 
-    @contextlib.contextmanager
-    def disabled(self, model: PreTrainedModel) -> Iterator[None]:
+    def disabled(self, model: PreTrainedModel) -> AbstractContextManager[None]:
         """Leave out all updates."""
-        layers = list(adapted_layers(model).values())
-        before = [layer.enabled for layer in layers]
-        try:
-            for layer in layers:
-                layer.enabled = False
-            yield
-        finally:
-            for layer, enabled in zip(layers, before, strict=True):
-                layer.enabled = enabled
+        return switched_off(adapted_layers(model).values())
 
     def take_off(self, model: PreTrainedModel) -> Callable[[], None]:
         """Put the plain layers back; what is given puts the updates on again."""

@@ -13,8 +13,8 @@ attention alone, the files are ours.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from tutelage.model.context import context_length
 from tutelage.model.families.family import decoder, output_head
 from tutelage.model.methods import methods, peft_files, prefix_files
 from tutelage.model.methods.structure import refused, watch
+from tutelage.model.methods.switches import switched_off
 from tutelage.model.options import ModelOptions
 
 _shifts: WeakKeyDictionary[PreTrainedModel, RemovableHandle] = WeakKeyDictionary()
@@ -119,18 +120,9 @@ class PrefixTuning:
             fix="export it with --to adapter, in PEFT's form",
         )
 
-    @contextlib.contextmanager
-    def disabled(self, model: PreTrainedModel) -> Iterator[None]:
+    def disabled(self, model: PreTrainedModel) -> AbstractContextManager[None]:
         """Leave out all prefixes, and count positions from the text's first token."""
-        prefixes = list(prefixes_of(model).values())
-        before = [prefix.enabled for prefix in prefixes]
-        try:
-            for prefix in prefixes:
-                prefix.enabled = False
-            yield
-        finally:
-            for prefix, enabled in zip(prefixes, before, strict=True):
-                prefix.enabled = enabled
+        return switched_off(prefixes_of(model).values())
 
     def take_off(self, model: PreTrainedModel) -> Callable[[], None]:
         """Remove all prefixes; what is given puts them back."""
