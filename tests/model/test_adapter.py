@@ -95,6 +95,14 @@ def test_the_plain_loader_gives_the_same(plain, kind: str, placement: str, tmp_p
     assert (tmp_path / "load_adapter.py").read_text() == Path(load_adapter.__file__).read_text()
 
 
+def test_the_plain_loader_says_which_base_it_needs(plain, tmp_path: Path) -> None:
+    model = plain("llama")
+    adapter.prepare(model, options(), seed=0)
+    adapter.save(model, tmp_path)
+    with pytest.raises(ValueError, match="was tuned on tiny-llama"):
+        load_adapter.attach(plain("gpt2"), tmp_path)
+
+
 def test_the_loader_needs_torch_and_safetensors_alone_and_is_short() -> None:
     source = Path(load_adapter.__file__).read_text()
     names = set()

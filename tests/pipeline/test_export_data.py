@@ -159,3 +159,14 @@ def test_a_file_that_breaks_a_limit_is_not_made(tmp_path: Path) -> None:
     assert summary["files"]["train.jsonl"]["examples"] == 5
     with pytest.raises(UserError, match="something is there already"):
         export_data(path, "gemini", tmp_path / "out")
+
+
+def test_pairs_that_a_service_has_no_file_for_are_told(tmp_path: Path) -> None:
+    pairs = [{"prompt": f"q{n}", "chosen": "yes", "rejected": "no"} for n in range(12)]
+    settings = ["data.test=0", "data.validation=0"]
+    path = recipe(tmp_path, pairs)
+    assert export_data(path, "openai", tmp_path / "openai", settings)["notes"] == []
+    notes = export_data(path, "gemini", tmp_path / "gemini", settings)["notes"]
+    assert notes == [
+        "gemini takes no preference pairs: the undesired responses of 12 examples are left out"
+    ]

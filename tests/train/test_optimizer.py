@@ -89,6 +89,27 @@ def test_its_state_continues_exactly(dtype: torch.dtype) -> None:
         assert torch.equal(first[name], parameter)
 
 
+def test_a_weight_laid_out_otherwise_continues_exactly() -> None:
+    """A checkpoint keeps tensors row by row, whatever the weight's own order in memory."""
+    start = torch.arange(12.0).reshape(3, 4).T
+
+    def made() -> tuple[nn.Parameter, Optimizer]:
+        weight = nn.Parameter(start.clone(memory_format=torch.preserve_format))
+        assert not weight.is_contiguous()
+        return weight, Optimizer({"matrix": weight}, TrainOptions())
+
+    (whole, uninterrupted), (first, interrupted) = made(), made()
+    for step in range(4):
+        if step == 2:
+            saved = {name: value.contiguous() for name, value in interrupted.state().items()}
+            first, interrupted = made()
+            interrupted.load_state(saved)
+        for weight, optimizer in ((whole, uninterrupted), (first, interrupted)):
+            weight.grad = torch.arange(12.0).reshape(4, 3) * (step + 1)
+            optimizer.step(0.1)
+    assert torch.equal(first, whole)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_a_gradient_that_is_not_finite_moves_nothing(dtype: torch.dtype) -> None:
     found = parameters(dtype)

@@ -197,7 +197,7 @@ def _largest_step(loop: Loop, tokens: int) -> tuple[float, int]:
         raise UserError(
             f"{len(passed_by)} trainable weights get no gradient, such as {passed_by[0]}",
             where="model",
-            fix="this architecture does not use them as expected; narrow model.lora.target_modules",
+            fix="this architecture does not use them as expected; narrow what is trained",
         )
     started = time.perf_counter()
     loop.try_pack(largest)

@@ -82,17 +82,24 @@ def export_data(
             "prompts": len(items),
             "counts": {"read": len(splits.ledger), **splits.ledger.counts()},
             "reasons": splits.ledger.reasons(),
-            "notes": _notes(resolved),
+            "notes": _notes(resolved, service, [*splits.train, *splits.validation]),
         }
         write_json(folder / SUMMARY, summary)
     return summary
 
 
-def _notes(recipe: Recipe) -> list[str]:
-    """What of the recipe has no place in such files."""
-    if recipe.data.mixture == MixtureOptions():
-        return []
-    return ["data.mixture is not applied: every example stands in its file once"]
+def _notes(recipe: Recipe, service: Service, examples: Sequence[Example]) -> list[str]:
+    """What of the recipe and its data has no place in such files."""
+    notes = []
+    if recipe.data.mixture != MixtureOptions():
+        notes.append("data.mixture is not applied: every example stands in its file once")
+    pairs = sum(bool(example.negatives) for example in examples)
+    if pairs and service.preference is None:
+        notes.append(
+            f"{service.name} takes no preference pairs: the undesired responses of {pairs:,} "
+            "examples are left out"
+        )
+    return notes
 
 
 def test_items(recipe: Recipe, splits: Splits) -> list[Item]:

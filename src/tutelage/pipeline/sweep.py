@@ -21,7 +21,7 @@ from tutelage.pipeline.stages import stage
 from tutelage.pipeline.trials import in_process, preflight, stretch
 from tutelage.recipe import dump as dump_recipe
 from tutelage.report.sweep import build
-from tutelage.rundir import RunFolder, TrainLog, read_json, write_json
+from tutelage.rundir import RunFolder, TrainLog, held, read_json, write_json
 
 STATE = "sweep.json"
 SCHEMA = 1
@@ -172,7 +172,15 @@ class _Sweep:
         return cls(folder, kept["name"], kept["budget"], kept["halvings"], trials)
 
     def run(self) -> dict[str, Any]:
-        """Take the trials from rung to rung; what is done already is only read."""
+        """Take the trials from rung to rung; what is done already is only read.
+
+        Raises:
+            UserError: another process is at it, or no trial came to its end.
+        """
+        with held(self.folder):
+            return self._run()
+
+    def _run(self) -> dict[str, Any]:
         # A failure stays one: what is not the trial's fault ends the sweep before it is noted.
         field = [at for at, trial in enumerate(self.trials) if trial.status != "failed"]
         for rung in range(self.halved + 1):

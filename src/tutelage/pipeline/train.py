@@ -24,7 +24,7 @@ from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.recipe import Recipe
 from tutelage.recipe import dump as dump_recipe
 from tutelage.recipe import load as load_recipe
-from tutelage.rundir import RunFolder, TrainLog, environment, read_json, write_json
+from tutelage.rundir import RunFolder, TrainLog, environment, held, read_json, write_json
 from tutelage.train.checkpoint import Checkpoints
 from tutelage.train.distribution import ALONE, World, joined
 from tutelage.train.energy import EnergyMeter
@@ -108,8 +108,6 @@ def resume(run: str | Path, *, stop_after: int | None = None) -> RunFolder:
     prepared = prepare(recipe, splits, bench.renderer)
     # Looked at before anything is written: a run that cannot be continued stays as it is.
     Checkpoints(folder.checkpoints, keep=1).latest(run_fingerprint(bench, prepared))
-    if ranks.leads():
-        folder.sweep()
     return train_prepared(bench, prepared, folder, resume=True, stop_after=stop_after)
 
 
@@ -124,10 +122,22 @@ def train_prepared(
     """Train what is prepared, save the model and the figures of training.
 
     Processes but the first come back when training is done; their model is then in parts.
+
+    Raises:
+        UserError: another process trains in this folder, or the run goes wrong.
     """
+    with held(run.path) if ranks.leads() else nullcontext():
+        return _train(bench, prepared, run, resume, stop_after)
+
+
+def _train(
+    bench: Workbench, prepared: Prepared, run: RunFolder, resume: bool, stop_after: int | None
+) -> RunFolder:
     recipe = bench.recipe
     if ranks.leads():
-        if not resume:
+        if resume:
+            run.sweep()
+        else:
             dump_recipe(recipe, run.recipe)
         write_json(run.environment, environment())
         prepared.ledger.write(run.ledger)

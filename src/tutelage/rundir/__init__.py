@@ -2,18 +2,20 @@
 
 `RunFolder` names every part of a run; `replacing`, `write_json` and `write_text` write a part so
 that a kill leaves the old file or the new one; `TrainLog` is the log of training;
-`environment()` says where a run took place.
+`environment()` says where a run took place; `held` keeps a second process out.
 """
 
 from tutelage.rundir.atomic import read_json, replacing, write_json, write_text
 from tutelage.rundir.environment import environment
 from tutelage.rundir.folder import RunFolder
+from tutelage.rundir.hold import held
 from tutelage.rundir.log import TrainLog
 
 __all__ = [
     "RunFolder",
     "TrainLog",
     "environment",
+    "held",
     "read_json",
     "replacing",
     "write_json",

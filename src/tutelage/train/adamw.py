@@ -102,9 +102,13 @@ class _Float32(_Stepped):
         return dict(self._inner.state[weight])
 
     def restore(self, weight: Tensor, state: Mapping[str, Tensor]) -> None:
-        self._inner.state[weight] = {
-            key: like(saved, weight).clone() for key, saved in state.items()
-        }
+        restored = {key: like(saved, weight).clone() for key, saved in state.items()}
+        # The fused step walks weight and means in the order of memory: laid out otherwise than the
+        # weight, a mean would be applied to other places of it, without a word.
+        for key, value in restored.items():
+            if value.shape == weight.shape and value.stride() != weight.stride():
+                restored[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+        self._inner.state[weight] = restored
 
 
 class _EightBit(_Stepped):

@@ -76,7 +76,11 @@ def attach(model: nn.Module, folder: str | Path) -> nn.Module:
             part: weights[f"{name}.{part}"]
             for part in ("down.weight", "down.bias", "up.weight", "up.bias")
         }
-        module = model.get_submodule(name)
+        try:
+            module = model.get_submodule(name)
+        except AttributeError:
+            base = config["base_model_name_or_path"]
+            raise ValueError(f"the model has no {name}; the adapter was tuned on {base}") from None
         beside = place["reads"] is not None
         adapter = PlainAdapter(parts, config["activation"], config["scale"], beside)
         device = next((p.device for p in module.parameters()), torch.device("cpu"))

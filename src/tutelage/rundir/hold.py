@@ -1,0 +1,41 @@
+"""Keep a second process from writing where one is writing already.
+
+The hold is on the folder itself (flock), so it leaves no file behind and goes with its process,
+however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tutelage.errors import UserError
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Be the only process that works on a folder, which exists.
+
+    A file system that knows no such holds (some network ones) lets everybody in.
+
+    Raises:
+        UserError: another process is at work on it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "another process is at work on this folder",
+                where=str(folder),
+                fix="wait until it has ended, or stop it",
+            ) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)
