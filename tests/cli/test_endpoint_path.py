@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from chat_server import KEY, ChatServer, Response, completion, error, serving
 from commands import Commands
 from tiny_project import Tuned, rows
-from tutelage.rundir import RunFolder, read_json
+from tutelage.rundir import RunFolder, held, read_json
 
 ANSWERS = {f"{row['instruction']}\n\n{row['input']}": row["output"] for row in rows()}
 NO_PROXY = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "MY_KEY": KEY}
@@ -99,6 +100,79 @@ def test_a_killed_evaluation_goes_on(command: Commands, own_project: Path, tmp_p
         metrics = command("eval", tmp_path / "run", "--json", cwd=own_project, **NO_PROXY).json()
         assert len(server.asked) - done == 48 - 30
         assert metrics["evaluation"]["items"] == 24
+
+
+def test_answers_are_held_to_the_items_they_are_of(
+    command: Commands, own_project: Path, server: ChatServer, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    names = named(server)
+    assert (
+        command("eval", "recipe.yaml", "--out", out, *names, cwd=own_project, **NO_PROXY).code == 0
+    )
+    asked, data = len(server.asked), own_project / "data.jsonl"
+    before = data.read_text(encoding="utf-8")
+    data.write_text(before.replace('"output": "red"', '"output": "crimson"'), encoding="utf-8")
+    other = command("eval", out, cwd=own_project, **NO_PROXY)
+    assert other.code == 2 and "not the ones that this run asked" in other.err
+    data.write_text(before, encoding="utf-8")
+    with held(out):
+        busy = command("eval", out, cwd=own_project, **NO_PROXY)
+    assert busy.code == 2 and "another process" in busy.err
+    assert command("eval", out, cwd=own_project, **NO_PROXY).code == 0
+    assert len(server.asked) == asked
+
+
+def test_a_runs_training_is_kept_when_others_are_compared_on_its_items(
+    command: Commands, tuned: Tuned, server: ChatServer, tmp_path: Path
+) -> None:
+    if tuned.method != "lora":
+        pytest.skip("the method makes no difference")
+    run = RunFolder(Path(shutil.copytree(tuned.folder.path, tmp_path / "run", symlinks=True)))
+    ledger, before = run.ledger.read_bytes(), read_json(run.metrics)
+    found = command(
+        "eval", run.path, *named(server), "--json", cwd=tuned.project, **NO_PROXY
+    ).json()
+    assert set(found["endpoints"]) == {"base", "tuned"}
+    assert run.ledger.read_bytes() == ledger
+    for part in ("training", "data", "mixture"):
+        assert found[part] == before[part]
+    cost = found["cost"]
+    assert cost["total_seconds"] == cost["train_seconds"] + found["evaluation"]["seconds"]
+
+
+def test_the_key_of_a_host_is_not_sent_to_another(
+    command: Commands, own_project: Path, server: ChatServer
+) -> None:
+    recipe = own_project / "recipe.yaml"
+    settings = (
+        "  endpoint: {url: https://other.example/v1, tuned_url: https://third.example/v1, "
+        "key_variable: MY_KEY}\n"
+    )
+    recipe.write_text(recipe.read_text(encoding="utf-8") + settings, encoding="utf-8")
+    names = ("--endpoint", server.url, "--base", "base-1", "--tuned", "tuned-1")
+    said = command("eval", recipe, "--out", "run", *names, cwd=own_project, **NO_PROXY)
+    assert said.code == 0, said.err
+    assert server.keys == {None} and len(server.asked) == 48  # and both were asked here
+
+
+def test_where_nobody_answers_both_it_is_said_why(
+    command: Commands, own_project: Path, tmp_path: Path
+) -> None:
+    def refuses(number: int, body: dict[str, Any]) -> Response:
+        return (
+            completion(None, refusal="I [x] cannot.")
+            if body["model"] == "tuned-1"
+            else clever(number, body)
+        )
+
+    with serving(refuses) as server:
+        arguments = ["eval", "recipe.yaml", "--out", tmp_path / "run", *named(server)]
+        skip = ["--set", "evaluate.endpoint.on_failure=skip"]
+        said = command(*arguments, *skip, cwd=own_project, **NO_PROXY)
+    assert said.code == 2
+    assert "none that both models answered" in said.err
+    assert "tuned (tuned-1): 24 refused; the first: I [x] cannot." in said.err
 
 
 def test_items_without_an_answer_are_left_out_for_both(

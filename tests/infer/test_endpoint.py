@@ -17,7 +17,7 @@ from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.infer.backend import Backend, Request
 from tutelage.infer.endpoint import calls
-from tutelage.infer.endpoint.backend import Endpoint
+from tutelage.infer.endpoint.backend import Endpoint, key_of
 from tutelage.infer.endpoint.calls import retry_after
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.pace import OverBudget, Purse
@@ -162,7 +162,7 @@ def test_what_will_not_pass_ends_the_work_at_once(
 NO_ANSWER = {
     "refused": completion(None, refusal="I cannot."),
     "filtered": completion("", "content_filter"),
-    "no_text": completion(None, "tool_calls", tool_calls=[]),
+    "no_text": completion("", "tool_calls", tool_calls=[{"type": "function"}]),
     "rejected": error(400, "the prompt is too long"),
     "given_up": error(500, "oops"),
 }
@@ -195,6 +195,102 @@ def test_an_endpoint_that_is_down_ends_the_work_though_items_may_be_skipped(
         with pytest.raises(UserError, match="5 requests in a row"):
             asker.ask(requests(50))
     assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_an_endpoint_that_takes_no_request_ends_the_work(tmp_path: Path, concurrency: int) -> None:
+    def picky(number: int, body: dict[str, Any]) -> Response:
+        return error(400, "no temperature here")
+
+    settings = {"concurrency": concurrency, "on_failure": "skip"}
+    with serving(picky) as server:
+        with pytest.raises(UserError, match=r"takes no request(.|\n)*no temperature here"):
+            endpoint(server, tmp_path / "a.jsonl", **settings).ask(requests(50))
+        assert len(server.asked) < 25
+        # Where one was answered, the fault is with the items.
+        server.behaviour = lambda number, body: (
+            echo(0, body) if body["messages"][-1]["content"] == "Say w0" else picky(0, body)
+        )
+        endpoint(server, tmp_path / "a.jsonl").ask(requests(1))
+        replies = endpoint(server, tmp_path / "a.jsonl", **settings).ask(requests(30))
+    assert [reply.failed for reply in replies] == [None, *["rejected"] * 29]
+
+
+def test_what_was_refused_before_is_told_before_the_rest_is_paid_for(tmp_path: Path) -> None:
+    def refuses(number: int, body: dict[str, Any]) -> Response:
+        is_it = body["messages"][-1]["content"] == "Say w0"
+        return NO_ANSWER["refused"] if is_it else echo(number, body)
+
+    with serving(refuses) as server:
+        for _ in range(2):
+            with pytest.raises(UserError, match="1 refused"):
+                endpoint(server, tmp_path / "a.jsonl", concurrency=1).ask(requests(20))
+    assert len(server.asked) == 1
+
+
+def test_no_other_requests_cost_is_counted(tmp_path: Path) -> None:
+    with serving(echo) as server:
+        for model, price in {"m": 1e6, "other": 2e6}.items():
+            asker = endpoint(
+                server, tmp_path / "a.jsonl", base=model, prices={model: (price, price)}
+            )
+            asker.ask(requests(2))
+            asker.ask(requests(1))
+            assert asker.sitting.cost == 12 * price / 1e6
+    assert asker.kept.spent == 2 * 12 * 3  # the cap is the run folder's
+
+
+def test_nothing_is_charged_where_nobody_was_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(echo) as server:
+        pass  # its port is closed again
+    prices = {"m": (1e6, 1e6)}
+    asker = endpoint(server, tmp_path / "a.jsonl", prices=prices, retries=1, on_failure="skip")
+
+    def times_out(*_: Any, **__: Any) -> Any:
+        raise calls.httpx2.ConnectTimeout("")
+
+    assert asker.ask(requests(1))[0].failed == "given_up"
+    monkeypatch.setattr(calls.httpx2.Client, "stream", times_out)
+    assert "ConnectTimeout" in asker.ask(requests(1))[0].detail
+    assert asker.kept.spent == 0
+
+
+def test_an_error_in_the_place_of_an_answer_is_said(tmp_path: Path) -> None:
+    content = json.dumps({"error": {"message": f"upstream is gone, {KEY}"}}).encode()
+    with serving(lambda number, body: Response(content=content)) as server:
+        asker = endpoint(
+            server, tmp_path / "a.jsonl", retries=0, on_failure="skip", key_variable="MY_KEY"
+        )
+        reply = asker.ask(requests(1))[0]
+    assert (reply.failed, KEY in reply.detail) == ("given_up", False)
+    assert "an error in place of an answer: upstream is gone, [key]" in reply.detail
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        ("https://host/v1", True),
+        ("http://localhost:8000/v1", True),
+        ("http://127.0.0.1/v1", True),
+        ("http://[::1]/v1", True),
+        ("http://host/v1", False),
+        ("http://10.0.0.7/v1", False),
+        ("http://localhost.example/v1", False),
+    ],
+)
+def test_a_key_is_never_sent_in_the_open(url: str, hidden: bool, tmp_path: Path) -> None:
+    options = EndpointOptions(base="m", url=url, key_variable="MY_KEY")
+    served = options.served("base")
+    assert served is not None
+    if hidden:
+        assert key_of(served) == KEY
+    else:
+        with pytest.raises(UserError, match="for all on the way to read"):
+            key_of(served)
+    without = EndpointOptions(base="m", url=url).served("base")
+    assert without is not None and key_of(without) is None
 
 
 def test_reasoning_that_used_up_the_length_is_an_empty_answer() -> None:
@@ -272,7 +368,10 @@ def test_a_purse_never_holds_out_more_than_it_may(amounts: list[float], most: fl
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["choices", "message", "content", "refusal", "usage", "finish_reason"]),
+        st.sampled_from(
+            ["choices", "message", "content", "refusal", "usage", "finish_reason", "error",
+             "tool_calls"]
+        ),
         inner, max_size=5,
     ),
     max_leaves=12,
@@ -316,6 +415,8 @@ def test_a_key_goes_to_the_host_it_is_of_and_no_other() -> None:
         {"key_variable": "sk-secret"},
         {"base": "m", "max_cost": 1.0},
         {"base": " "},
+        *({"parameters": {name: 1}} for name in ("model", "messages", "n", "stream", "max_tokens")),
+        {"parameters": {"max_completion_tokens": None}},
     ],
 )
 def test_a_recipe_can_hold_no_secret_and_no_cap_without_prices(settings: dict[str, Any]) -> None:

@@ -35,8 +35,9 @@ def evaluate(
     """Ask base and tuned model the held-out items and compare them, paired."""
     import orjson
 
-    named = {"url": endpoint, "base": base, "tuned": tuned}
+    named = {"base": base, "tuned": tuned}
     overrides = [
+        *(_at(endpoint, run) if endpoint else []),
         *(settings or []),
         *(f"evaluate.endpoint.{key}={json.dumps(value)}" for key, value in named.items() if value),
     ]
@@ -48,11 +49,27 @@ def evaluate(
     typer.echo(f"report: {out / 'report.html'}" if out else f"next: tutelage report {run}")
 
 
+def _at(address: str, run: Path) -> list[str]:
+    """The settings that have both models at an address.
+
+    The key that the recipe names is of the host that the recipe names, and sent to no other.
+    """
+    from tutelage.infer.options import host_of
+    from tutelage.recipe import load
+    from tutelage.rundir import RunFolder
+
+    recipe = run if run.is_file() else RunFolder.open(run).recipe
+    before = load(recipe).recipe.evaluate.endpoint.url
+    settings = {"url": json.dumps(address), "tuned_url": "null"}
+    if host_of(address) != host_of(before):
+        settings["key_variable"] = "null"
+    return [f"evaluate.endpoint.{key}={value}" for key, value in settings.items()]
+
+
 def _metrics(
     run: Path, out: Path | None, overrides: list[str], *, overwrite: bool
 ) -> dict[str, Any]:
     """Do the job; a model here, and torch with it, is loaded only if one of the two is here."""
-    from tutelage.recipe import load
     from tutelage.rundir import RunFolder
 
     if out is not None:
@@ -73,7 +90,7 @@ def _metrics(
     folder = RunFolder.open(run)
     from tutelage.pipeline import endpoints
 
-    if endpoints.are_both_elsewhere(load(folder.recipe, overrides).recipe.evaluate):
+    if endpoints.is_elsewhere(folder):
         return endpoints.again(run, overrides)
     from tutelage.pipeline.evaluate import evaluate as job
 

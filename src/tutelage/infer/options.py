@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +18,19 @@ KEY_VARIABLES = {
 }
 """Where the key of a well-known service usually stands. A key is never sent to any other host
 unless the recipe names its variable."""
+
+
+OURS = {
+    "model": "see base and tuned",
+    "messages": "the test items",
+    "tools": "the test items",
+    **dict.fromkeys(
+        ("max_tokens", "max_completion_tokens"), "see decode.max_new_tokens and limit_parameter"
+    ),
+    **dict.fromkeys(("n", "best_of"), "one answer is read"),
+    **dict.fromkeys(("stream", "stream_options"), "an answer is read whole"),
+}
+"""What `parameters` may not change, and why: the comparison and the cap on the cost rest on it."""
 
 
 class DecodeOptions(Options):
@@ -60,7 +74,17 @@ class Served:
     @property
     def host(self) -> str:
         """The endpoint's name on the network."""
-        return _host(self.url)
+        return host_of(self.url)
+
+    @property
+    def hides_key(self) -> bool:
+        """Whether nobody on the way reads what is sent: it is encrypted, or does not leave here."""
+        if urlsplit(self.url).scheme == "https" or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
 
 class EndpointOptions(Options):
@@ -89,11 +113,12 @@ class EndpointOptions(Options):
 
     max_cost: float | None = Field(default=None, gt=0)
     """Ask no more once all that is being asked could cost more than this, for both models
-    together."""
+    together, with all that was asked in the same run folder before."""
 
     parameters: dict[str, str | int | float | bool | None] = {}
     """More of each request, such as `reasoning_effort: low`; null leaves one out that is sent
-    otherwise, such as `temperature: null`."""
+    otherwise, such as `temperature: null`. What is asked, and how much may come back, is set
+    elsewhere."""
 
     limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the endpoint calls the longest answer; OpenAI's reasoning models know the second only,
@@ -138,6 +163,15 @@ class EndpointOptions(Options):
             )
         return url.rstrip("/")
 
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_leave_the_request_alone(
+        cls, parameters: dict[str, str | int | float | bool | None]
+    ) -> dict[str, str | int | float | bool | None]:
+        if taken := [f"{name} ({OURS[name]})" for name in parameters if name in OURS]:
+            raise ValueError(f"expected other parameters than {', '.join(taken)}")
+        return parameters
+
     @field_validator("key_variable")
     @classmethod
     def _variable_is_a_name(cls, name: str | None) -> str | None:
@@ -173,9 +207,10 @@ class EndpointOptions(Options):
         if model is None:
             return None
         url = (self.tuned_url or self.url) if side == "tuned" else self.url
-        key = self.key_variable if _host(url) == _host(self.url) else None
-        return Served(model, url, key or KEY_VARIABLES.get(_host(url)), self.prices.get(model))
+        key = self.key_variable if host_of(url) == host_of(self.url) else None
+        return Served(model, url, key or KEY_VARIABLES.get(host_of(url)), self.prices.get(model))
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """The name on the network in an address."""
     return urlsplit(url).hostname or ""

@@ -7,6 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tutelage.errors import UserError
+
+
+def check_vacant(path: Path) -> None:
+    """Tell early whether a folder may be made.
+
+    Raises:
+        UserError: something is there already.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError("something is there already", where=str(path), fix="choose another --out")
+
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:

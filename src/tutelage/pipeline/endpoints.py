@@ -7,6 +7,7 @@ takes the other from `asked`. Answers are kept in the run folder as they arrive.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,16 +25,17 @@ from tutelage.infer.endpoint.backend import Endpoint, key_of
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.protocol import Reply
 from tutelage.infer.options import Side as SideName
-from tutelage.pipeline.export_data import test_items, with_system
-from tutelage.pipeline.items import Item, items_fingerprint
-from tutelage.pipeline.sides import Said, Side, compare, longest_answer
+from tutelage.pipeline.data_figures import data_figures
+from tutelage.pipeline.export_data import test_items, turns
+from tutelage.pipeline.items import Item
+from tutelage.pipeline.sides import Said, Side, compare, enter, longest_answer
 from tutelage.pipeline.stages import stage
 from tutelage.prompt.options import PromptOptions
 from tutelage.recipe import Recipe
 from tutelage.recipe import dump as dump_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.report import build as build_report
-from tutelage.rundir import RunFolder, environment, read_json, write_json
+from tutelage.rundir import RunFolder, environment, held, read_json, write_json
 
 SIDES: tuple[SideName, SideName] = ("base", "tuned")
 EVERY = 20.0
@@ -67,28 +69,39 @@ def compare_endpoints(
     RunFolder.check_free(out, overwrite)
     splits, items = _questions(resolved)
     run = RunFolder.create(out, overwrite)
-    dump_recipe(resolved, run.recipe)
-    write_json(run.environment, environment(with_torch=False))
-    return _compare(resolved, splits, items, run)
+    with held(run.path):
+        dump_recipe(resolved, run.recipe)
+        write_json(run.environment, environment(with_torch=False))
+        splits.ledger.write(run.ledger)
+        # Before anybody is asked, so that `again` knows what the answers are to.
+        write_json(run.metrics, _about(resolved, splits, items))
+        return _compare(resolved, items, run)
 
 
 def again(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Compare the two models of such a run again, or go on with it after it was stopped.
 
     Raises:
-        UserError: as `compare_endpoints`.
+        UserError: as `compare_endpoints`; or the items are others than the run's.
     """
     folder = RunFolder.open(run)
     recipe = load_recipe(folder.recipe, overrides).resolved()
     _check_both(recipe.evaluate)
     check_keys(recipe.evaluate)
-    splits, items = _questions(recipe)
-    return _compare(recipe, splits, items, folder)
+    _, items = _questions(recipe)
+    if read_json(folder.metrics)["data"]["items_fingerprint"] != _fingerprint(items, recipe.prompt):
+        raise UserError(
+            "the test items are not the ones that this run asked",
+            where=str(folder.path),
+            fix="restore the data files and settings, or begin anew with --out",
+        )
+    with held(folder.path):
+        return _compare(recipe, items, folder)
 
 
-def are_both_elsewhere(options: EvaluateOptions) -> bool:
-    """Whether both models are at endpoints."""
-    return all(options.endpoint.served(name) for name in SIDES)
+def is_elsewhere(run: RunFolder) -> bool:
+    """Whether a run is of two models at endpoints: nothing was trained in it."""
+    return run.metrics.exists() and "training" not in read_json(run.metrics)
 
 
 def check_keys(options: EvaluateOptions) -> None:
@@ -132,7 +145,7 @@ def asked(
             item.prompt_ids,
             longest_answer(options, item.example.task),
             key=at,
-            messages=with_system(item.example.prompt, prompt),
+            messages=turns(item.example.prompt, prompt),
             tools=item.example.tools,
         )
         for at, item in enumerate(items)
@@ -193,7 +206,7 @@ def _account(
         ],
         "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
         "answer_tokens": sum(reply.answer_tokens for reply in replies),
-        "cost": endpoint.kept.spent if priced else None,
+        "cost": endpoint.sitting.cost if priced else None,
         "seconds": seconds,
     }
 
@@ -218,61 +231,50 @@ def _questions(recipe: Recipe) -> tuple[Splits, list[Item]]:
     splits = load_data(recipe.data, Path())
     splits.ledger.check(recipe.data.max_lost)
     items = test_items(recipe, splits)
+    if not items:
+        raise UserError("there is nothing to ask", where="data.test", fix="set some examples aside")
     tasks = {example.task for part in (splits.train, splits.test) for example in part}
     check_scoring(recipe.evaluate, tasks)
     check_references(recipe.evaluate, [item.scored for item in items])
-    if not items:
-        raise UserError("there is nothing to ask", where="data.test", fix="set some examples aside")
     return splits, items
 
 
-def _compare(
-    recipe: Recipe, splits: Splits, items: Sequence[Item], run: RunFolder
-) -> dict[str, Any]:
+def _compare(recipe: Recipe, items: Sequence[Item], run: RunFolder) -> dict[str, Any]:
     options = recipe.evaluate
-    splits.ledger.write(run.ledger)
     started = time.perf_counter()
     # Both are at endpoints: `_check_both` saw to that.
     base, tuned = (cast(Side, asked(name, items, options, recipe.prompt, run)) for name in SIDES)
     found = compare(run, items, base, tuned, options)
-    seconds = time.perf_counter() - started
-    found["evaluation"]["seconds"] = seconds
-    trained = read_json(run.metrics) if run.metrics.exists() else {}
-    about = trained if "training" in trained else _about(recipe, splits, items, seconds)
-    metrics: dict[str, Any] = {
-        **about,
-        "confidence": options.confidence,
-        "forgetting": None,
-        **found,
-    }
-    write_json(run.metrics, metrics)
+    metrics = enter(run, found, options.confidence, time.perf_counter() - started)
     build_report(run)
     return metrics
 
 
-def _about(recipe: Recipe, splits: Splits, items: Sequence[Item], seconds: float) -> dict[str, Any]:
-    """What `metrics.json` says of a run in which nothing was trained here."""
-    fates = splits.ledger.table().explode("reasons").drop_nulls("reasons")
-    reasons = fates.group_by("fate", "reasons").len("count").sort("count", descending=True)
+def _fingerprint(items: Sequence[Item], prompt: PromptOptions) -> str:
+    """SHA-256 of the questions as they are asked, and of their references."""
+    digest = hashlib.sha256()
+    for item in items:
+        example = item.example
+        asked = (turns(example.prompt, prompt), example.tools, example.accepted, example.task)
+        digest.update(repr(asked).encode())
+    return digest.hexdigest()
+
+
+def _about(recipe: Recipe, splits: Splits, items: Sequence[Item]) -> dict[str, Any]:
+    """What `metrics.json` says of a run in which nothing is trained here."""
+    counts = {
+        "train": len(splits.train),
+        "validation": len(splits.validation),
+        "test": len(items),
+    }
     return {
         "schema": 1,
         "name": recipe.name,
-        "data": {
-            "counts": {"read": len(splits.ledger), **splits.ledger.counts()},
-            "reasons": reasons.rename({"reasons": "reason"}).to_dicts(),
-            "splits": {
-                "train": len(splits.train),
-                "validation": len(splits.validation),
-                "test": len(items),
-            },
-            "prompt_tokens": [],
-            "response_tokens": [],
-            "items_fingerprint": items_fingerprint(items),
-        },
+        "data": data_figures(splits.ledger, counts, _fingerprint(items, recipe.prompt)),
         "cost": {
             "train_seconds": None,
-            "evaluate_seconds": seconds,
-            "total_seconds": seconds,
+            "evaluate_seconds": None,
+            "total_seconds": None,
             "energy_joules": None,
             "energy_source": "spent elsewhere",
         },

@@ -20,12 +20,12 @@ from tutelage.pipeline.choices import Choices, choices_of, told
 from tutelage.pipeline.endpoints import SIDES, asked, check_keys
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Item, Prepared, prepare, read
-from tutelage.pipeline.sides import Said, Side, compare, longest_answer, nothing_asked
+from tutelage.pipeline.sides import Said, Side, compare, enter, longest_answer, nothing_asked
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench, from_run
 from tutelage.recipe import load as load_recipe
-from tutelage.rundir import RunFolder, read_json, write_json
+from tutelage.rundir import RunFolder, held
 
 GENERAL_TOKENS = 1024
 """A general document is read up to this length, or to the model's context if that is less."""
@@ -54,7 +54,16 @@ def evaluate(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> dict[str, Any]:
-    """The same on what is loaded already."""
+    """The same on what is loaded already.
+
+    Raises:
+        UserError: another process is at work on the run.
+    """
+    with held(run.path):
+        return _evaluate(bench, prepared, run)
+
+
+def _evaluate(bench: Workbench, prepared: Prepared, run: RunFolder) -> dict[str, Any]:
     options, items = bench.recipe.evaluate, prepared.items
     check_keys(options)
     choices = choices_of(options, bench.renderer, prepared.train, chooses=bench.inference.chooses)
@@ -70,18 +79,11 @@ def evaluate_prepared(bench: Workbench, prepared: Prepared, run: RunFolder) -> d
         stage(f"asking the tuned model ({len(items)} items)")
         tuned = _side(bench, items, texts, choices)
     found = compare(run, items, base, tuned, options) if items else nothing_asked()
-    found["evaluation"]["seconds"] = seconds = time.perf_counter() - started
-    found |= {"confidence": options.confidence, "forgetting": None}
     if texts:
         tokens = [len(ids) - 1 for ids in texts]
         lost = forgetting(base.losses, tuned.losses, tokens, options)
         found["forgetting"] = asdict(lost)
-    metrics: dict[str, Any] = read_json(run.metrics) | found
-    cost = metrics["cost"]
-    cost["evaluate_seconds"] = seconds
-    cost["total_seconds"] = cost["train_seconds"] + seconds
-    write_json(run.metrics, metrics)
-    return metrics
+    return enter(run, found, options.confidence, time.perf_counter() - started)
 
 
 def _side(

@@ -27,9 +27,10 @@ from tutelage.data.tuning_files.openai import chat
 from tutelage.data.tuning_files.service import SERVICES, Service
 from tutelage.data.tuning_files.tokens import MESSAGE_TOKENS, TokenCounter, token_counter
 from tutelage.errors import UserError
-from tutelage.model.new_folder import new_folder
-from tutelage.pipeline.items import Item, at_most
+from tutelage.model.new_folder import check_vacant, new_folder
+from tutelage.pipeline.items import Item, answerable, at_most
 from tutelage.prompt.options import PromptOptions
+from tutelage.prompt.system import with_system
 from tutelage.recipe import Recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.rundir import write_json
@@ -58,7 +59,7 @@ def export_data(
         UserError: the data cannot be read, too much of it was lost, or a file breaks a limit.
     """
     service = SERVICES.get(to, where="--to")
-    _check_free(Path(out))
+    check_vacant(Path(out))
     resolved = load_recipe(recipe, overrides).resolved()
     splits = load_data(resolved.data, Path())
     splits.ledger.check(resolved.data.max_lost)
@@ -104,21 +105,17 @@ def _notes(recipe: Recipe, service: Service, examples: Sequence[Example]) -> lis
 
 def test_items(recipe: Recipe, splits: Splits) -> list[Item]:
     """The test examples that can be scored, without a prompt's token ids."""
-    items = []
-    for example in splits.test:
-        if example.accepted:
-            items.append(Item(example, (), example.task in splits.held_out_tasks))
-        else:
-            splits.ledger.mark(example.source, Fate.DROPPED, Reason.NO_RESPONSE)
+    items = [
+        Item(example, (), example.task in splits.held_out_tasks)
+        for example in answerable(splits.test, splits.ledger)
+    ]
     limit = recipe.evaluate.max_items
     return at_most(items, limit, recipe.data.seed) if limit else items
 
 
-def with_system(messages: Sequence[Message], options: PromptOptions) -> tuple[Message, ...]:
-    """A conversation with the recipe's system prompt, where it has none of its own."""
-    if options.system and messages[0].role != "system":
-        return (Message("system", options.system), *messages)
-    return tuple(messages)
+def turns(messages: Sequence[Message], options: PromptOptions) -> tuple[Message, ...]:
+    """A conversation as a closed model gets it: no blank system turn, which it would refuse."""
+    return with_system(messages, options.system or None)
 
 
 Rows = list[tuple[dict[str, Any], int]]
@@ -141,7 +138,7 @@ class _Writer:
         files: dict[str, Rows] = {}
         for split, examples in splits.items():
             for example in examples:
-                whole = replace(example, messages=with_system(example.messages, self.options))
+                whole = replace(example, messages=turns(example.messages, self.options))
                 try:
                     written = list(self._rows(whole))
                 except BadRow as defect:
@@ -183,7 +180,7 @@ def _prompt(item: Item, options: PromptOptions) -> dict[str, Any]:
     """A test item for whoever asks it elsewhere; `tutelage score` takes the answers."""
     example = item.example
     return {
-        "messages": chat(with_system(example.prompt, options)),
+        "messages": chat(turns(example.prompt, options)),
         **({"tools": list(example.tools)} if example.tools else {}),
         "references": list(example.accepted),
         "task": example.task,
@@ -240,8 +237,3 @@ def _check_limits(service: Service, files: dict[str, dict[str, int]]) -> None:
                 where=setting,
                 fix="take fewer rows with a source's limit",
             )
-
-
-def _check_free(out: Path) -> None:
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError("something is there already", where=str(out), fix="choose another --out")

@@ -11,6 +11,8 @@ import numpy as np
 import orjson
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.data.fates import Fate, Reason
+from tutelage.data.ledger import Ledger
 from tutelage.evaluate.scoring import Item as ScoredItem
 
 if TYPE_CHECKING:
@@ -35,6 +37,17 @@ class Item:
     def scored(self) -> ScoredItem:
         """What its answers are scored against."""
         return ScoredItem(self.example.task, self.held_out, self.example.accepted)
+
+
+def answerable(examples: Sequence[Example], ledger: Ledger) -> list[Example]:
+    """The examples whose answers can be scored; the ledger has the others as dropped."""
+    found = []
+    for example in examples:
+        if example.accepted:
+            found.append(example)
+        else:
+            ledger.mark(example.source, Fate.DROPPED, Reason.NO_RESPONSE)
+    return found
 
 
 def items_fingerprint(items: Sequence[Item]) -> str:

@@ -30,7 +30,7 @@ from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.pipeline import prepared as store
 from tutelage.pipeline.columns import Columns, ColumnsBuilder
 from tutelage.pipeline.general_text import general_texts
-from tutelage.pipeline.items import Item, at_most, items_fingerprint
+from tutelage.pipeline.items import Item, answerable, at_most, items_fingerprint
 from tutelage.pipeline.prepared_key import data_key, whole_key
 from tutelage.pipeline.stages import stage
 from tutelage.prompt.length import prompt_ends
@@ -211,12 +211,7 @@ def _examples(examples: Sequence[Example], renderer: Renderer, ledger: Ledger) -
 def _items(
     examples: Sequence[Example], held_out: frozenset[str], renderer: Renderer, ledger: Ledger
 ) -> list[Item]:
-    asked = []
-    for example in examples:
-        if example.accepted:
-            asked.append(example)
-        else:
-            ledger.mark(example.source, Fate.DROPPED, Reason.NO_RESPONSE)
+    asked = answerable(examples, ledger)
     items = []
     for example, ids in zip(asked, renderer.prompts(asked), strict=True):
         if isinstance(ids, TemplateRefused):

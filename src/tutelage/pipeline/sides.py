@@ -20,7 +20,7 @@ from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import AnswerScores
 from tutelage.infer.backend import Answer
 from tutelage.pipeline.items import Item
-from tutelage.rundir import RunFolder, replacing
+from tutelage.rundir import RunFolder, read_json, replacing, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,7 @@ def compare(
     pairs = zip(base.said, tuned.said, strict=True)
     answered = [at for at, pair in enumerate(pairs) if None not in pair]
     if not answered:
-        raise UserError(
-            f"of {len(items)} items, there is none that both models answered",
-            fix="see the failures of each model above, or under `endpoints` in metrics.json",
-        )
+        raise _none_answered(len(items), {"base": base, "tuned": tuned})
     both = [[said[at] for at in answered] for said in (base.said, tuned.said)]
     sides = [[answer for answer in side if answer is not None] for side in both]
     chosen = [items[at] for at in answered]
@@ -118,6 +115,44 @@ def compare(
         "comparison": [asdict(change) for change in compared.changes],
         "endpoints": endpoints,
     }
+
+
+def _none_answered(items: int, sides: dict[str, Side]) -> UserError:
+    """The error where no item has two answers, with what each endpoint said."""
+    told = ""
+    for name, side in sides.items():
+        if side.endpoint and side.endpoint["failures"]:
+            kinds = ", ".join(f"{n} {kind}" for kind, n in side.endpoint["failures"].items())
+            told += f"\n  {name} ({side.endpoint['model']}): {kinds}; the first: "
+            told += str(side.endpoint["failed_items"][0]["detail"])
+    return UserError(
+        f"of {items} items, there is none that both models answered{told}",
+        fix="see whether names, address and parameters are right; what was answered is kept",
+    )
+
+
+def enter(
+    run: RunFolder, found: dict[str, Any], confidence: float, seconds: float
+) -> dict[str, Any]:
+    """Write what an evaluation found into `metrics.json`, beside what it says of the training.
+
+    Args:
+        run: whose `metrics.json` is there.
+        found: by `compare`, perhaps with `forgetting`.
+        confidence: the level of the intervals.
+        seconds: that it took.
+
+    Returns:
+        What `metrics.json` now holds.
+    """
+    metrics: dict[str, Any] = read_json(run.metrics)
+    metrics |= {"confidence": confidence, "forgetting": None, **found}
+    metrics["evaluation"]["seconds"] = seconds
+    cost = metrics["cost"]
+    cost["evaluate_seconds"] = seconds
+    cost["total_seconds"] = (cost["train_seconds"] or 0.0) + seconds
+    write_json(run.metrics, metrics)
+    return metrics
 
 
 def nothing_asked() -> dict[str, Any]:

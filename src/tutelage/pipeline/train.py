@@ -18,6 +18,7 @@ import numpy as np
 from tutelage import ranks
 from tutelage.errors import UserError
 from tutelage.pipeline.contributions import Contributions
+from tutelage.pipeline.data_figures import data_figures
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
@@ -273,20 +274,18 @@ def _data(prepared: Prepared) -> dict[str, Any]:
     sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
     supervised = np.array([sequence.supervised_tokens for sequence in sequences])
     lengths = np.array([len(sequence) for sequence in sequences])
-    fates = prepared.ledger.table().explode("reasons").drop_nulls("reasons")
-    reasons = fates.group_by("fate", "reasons").len("count").sort("count", descending=True)
-    return {
-        "counts": prepared.counts(),
-        "reasons": reasons.rename({"reasons": "reason"}).to_dicts(),
-        "splits": {
-            "train": len(prepared.train),
-            "validation": len(prepared.validation),
-            "test": len(prepared.items),
-        },
-        "prompt_tokens": (lengths - supervised).tolist(),
-        "response_tokens": supervised.tolist(),
-        "items_fingerprint": items_fingerprint(prepared.items),
+    splits = {
+        "train": len(prepared.train),
+        "validation": len(prepared.validation),
+        "test": len(prepared.items),
     }
+    return data_figures(
+        prepared.ledger,
+        splits,
+        items_fingerprint(prepared.items),
+        (lengths - supervised).tolist(),
+        supervised.tolist(),
+    )
 
 
 def _model(bench: Workbench) -> dict[str, Any]:

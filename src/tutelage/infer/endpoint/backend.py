@@ -20,10 +20,18 @@ def key_of(served: Served) -> str | None:
     """The key, from the environment; None for an endpoint that takes none.
 
     Raises:
-        UserError: the variable is not set, or holds what cannot be sent in a header.
+        UserError: the variable is not set or holds what cannot be sent in a header, or the
+            address is not encrypted.
     """
     if served.key_name is None:
         return None
+    if not served.hides_key:
+        raise UserError(
+            f"the key in {served.key_name} would be sent to {served.host} "
+            "for all on the way to read",
+            where="evaluate.endpoint.url",
+            fix="give an address that begins with https://, or leave key_variable out",
+        )
     key = os.environ.get(served.key_name, "").strip()
     if not key:
         raise UserError(
@@ -46,10 +54,12 @@ class Sitting:
     Attributes:
         kept: replies that were there already.
         repeated: how often a request was repeated, by the reason.
+        cost: of these requests, those that were kept with it.
     """
 
     kept: int = 0
     repeated: Counter[str] = field(default_factory=Counter)
+    cost: float = 0.0
 
 
 class Endpoint:
@@ -109,9 +119,13 @@ class Endpoint:
         """
         work = Work(self._account, requests, on_reply)
         self.sitting = Sitting(len(work.replies), work.repeated)
+        self._check(work)  # before the rest is paid for
         work.do()
-        replies = [work.replies[at] for at in range(len(requests))]
-        failed = [reply for reply in replies if reply.failed]
+        self._check(work)
+        self.sitting.cost = self.kept.cost(work.keys)
+        return [work.replies[at] for at in range(len(requests))]
+
+    def _check(self, work: Work) -> None:
+        failed = [work.replies[at] for at in sorted(work.replies) if work.replies[at].failed]
         if failed and self._stops:
             raise self._account.unanswered(failed)
-        return replies

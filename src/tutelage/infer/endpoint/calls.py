@@ -45,6 +45,10 @@ HOPELESS = {401, 402, 403, 404, 405, 501}
 """Statuses that every other request would get too."""
 
 
+UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+"""What goes wrong before a request is sent: nobody charges for it."""
+
+
 class _Lost(Exception):  # noqa: N818 (what one attempt came to)
     """An attempt failed in a way that may pass.
 
@@ -150,15 +154,16 @@ class Caller:
         try:
             with self._client.stream("POST", url, content=content) as response:
                 received = self._received(response, deadline)
-        except httpx2.ConnectError as error:
-            raise _Lost(f"no connection to {self.served.host} ({error})") from None
+        except UNSENT as error:
+            why = str(error) or type(error).__name__
+            raise _Lost(f"no connection to {self.served.host} ({why})") from None
         except httpx2.TransportError as error:
             raise _Lost(f"{type(error).__name__} from {self.served.host}", charged=True) from None
         if response.status_code == httpx2.codes.OK:
             try:
                 return read(received)
             except Malformed as error:
-                raise _Lost(str(error), charged=True) from None
+                raise _Lost(self._without_key(str(error)), charged=True) from None
         return self._refused(response.status_code, response.headers, received)
 
     def _received(self, response: httpx2.Response, deadline: float) -> bytes:

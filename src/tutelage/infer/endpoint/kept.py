@@ -7,7 +7,10 @@ a line at the end, which a kill may leave, is cut off when the file is opened ag
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ _FIELDS = {field.name for field in fields(Reply)}
 
 
 class KeptReplies:
-    """The replies in a file, and what was spent on all requests in it.
+    """The replies in a file, and what was spent on the requests in it, of whatever model.
 
     Args:
         path: JSON Lines; it need not be there yet.
@@ -37,6 +40,7 @@ class KeptReplies:
         self.path = path
         self._lock = threading.Lock()
         self._replies: dict[str, Reply] = {}
+        self._costs: Counter[str] = Counter()
         self.spent = 0.0
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,6 +57,10 @@ class KeptReplies:
         """The reply to a request, if there is one."""
         return self._replies.get(key)
 
+    def cost(self, keys: Iterable[str]) -> float:
+        """What these requests cost, with what was lost of them on the way."""
+        return math.fsum(self._costs[key] for key in keys)
+
     def add(self, key: str, reply: Reply, cost: float) -> None:
         """Keep a reply that was paid for; it is with the operating system when this returns."""
         if reply.failed is None or reply.failed in FINAL:
@@ -66,14 +74,18 @@ class KeptReplies:
     def _append(self, row: dict[str, Any]) -> None:
         line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         with self._lock:
-            self.spent += row["cost"]
+            self._count(row)
             with self.path.open("ab") as file:
                 file.write(line)
+
+    def _count(self, row: dict[str, Any]) -> None:
+        self.spent += row["cost"]
+        self._costs[row["key"]] += row["cost"]
 
     def _take(self, line: bytes, number: int) -> None:
         try:
             row = orjson.loads(line)
-            self.spent += row["cost"]
+            self._count(row)
             if "lost" in row:
                 return
             reply = Reply(**{name: row[name] for name in _FIELDS})

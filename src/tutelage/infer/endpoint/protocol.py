@@ -100,17 +100,22 @@ def read(content: bytes) -> Reply:
         choice = found["choices"][0]
         message = choice["message"]
         text, refusal = message.get("content"), message.get("refusal")
+        called = message.get("tool_calls") or message.get("function_call")
         finish = str(choice.get("finish_reason") or "stop")
         usage = found.get("usage") or {}
         tokens = [_whole(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
         model = str(found.get("model") or "")[:SHOWN]
     except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
+        if said := _error_within(content):
+            raise Malformed(f"an error in place of an answer: {said}") from None
         raise Malformed(f"not a chat completion ({type(error).__name__})") from None
     failed: Failed | None = None
     if finish == "content_filter":
         failed = "filtered"
     elif isinstance(refusal, str) and refusal:
         failed = "refused"
+    elif called and not text:
+        failed, finish = "no_text", "a call of a tool in place of text"
     elif not isinstance(text, str):
         # Reasoning that used up the whole length ends so: an empty answer, cut off.
         failed = None if finish == "length" else "no_text"
@@ -135,6 +140,14 @@ def read_error(content: bytes) -> tuple[str, str]:
         return shown(str(error.get("message") or "")), str(error.get("code") or "")[:SHOWN]
     except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
         return shown(content[: 4 * SHOWN].decode("utf-8", "replace")), ""
+
+
+def _error_within(content: bytes) -> str:
+    """What a response of status 200 says went wrong, as gateways do; else nothing."""
+    try:
+        return read_error(content)[0] if "error" in orjson.loads(content) else ""
+    except (orjson.JSONDecodeError, TypeError):
+        return ""
 
 
 def shown(text: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ from tutelage.infer.options import DecodeOptions, EndpointOptions, Served
 MILLION = 1_000_000
 
 IN_A_ROW = 5
-"""Requests given up one after the other, with none answered between: the endpoint is down."""
+"""Requests given up one after the other, with none answered between: the endpoint is down. As many
+rejected before any was answered: it takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Work:
         self.repeated: Counter[str] = Counter()
         self.error: BaseException | None = None
         self._given_up = 0  # in a row
+        self._rejected = 0
         self._lock = threading.Lock()
         bodies = [account.body(request) for request in requests]
         keys = [fingerprint(account.served.url, asked) for asked in bodies]
@@ -134,6 +136,11 @@ class Work:
                 if places[0] not in self.replies
             ]
         )
+
+    @property
+    def keys(self) -> Iterable[str]:
+        """The fingerprints of the requests, each once."""
+        return self._places.keys()
 
     def do(self) -> None:
         """Ask for what is left.
@@ -194,7 +201,10 @@ class Work:
             self.replies |= dict.fromkeys(places, reply)
             done = len(self.replies)
             self._given_up = self._given_up + 1 if reply.failed == "given_up" else 0
-            is_down = self._given_up >= max(IN_A_ROW, account.endpoint.concurrency)
+            self._rejected += len(places) if reply.failed == "rejected" else 0
+            enough = max(IN_A_ROW, account.endpoint.concurrency)
+            is_down = self._given_up >= enough
+            takes_none = enough <= self._rejected == done
         if reply.failed and account.endpoint.on_failure == "stop":
             self.gate.close()
             raise account.unanswered([reply])
@@ -204,6 +214,13 @@ class Work:
                 f"row were given up, the last for {reply.detail}",
                 fix=f"go on with `tutelage eval {account.kept.path.parent.parent}` when it "
                 "does: what was answered is kept",
+            )
+        if takes_none:
+            raise UserError(
+                f"{account.served.host} takes no request: all of the first {self._rejected} were "
+                f"rejected, the last with {reply.detail}",
+                where="evaluate.endpoint",
+                fix="see `parameters` and `limit_parameter`, and whether the model chats",
             )
         if self.on_reply is not None:
             self.on_reply(done)
