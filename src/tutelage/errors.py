@@ -7,6 +7,7 @@ to fix it. The command line prints it without a traceback and exits with code 2.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -29,6 +30,22 @@ class UserError(Exception):
         """`where: what`, and the fix on a line of its own."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return f"{head}\n  fix: {self.fix}" if self.fix else head
+
+
+REFUSED = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EIO),
+}
+"""Errors of the operating system that say something about the machine, not about our code."""
+
+
+def refused_by_machine(error: OSError) -> UserError | None:
+    """The error for what the machine refuses, such as a full disk; None if it says of a bug."""
+    if error.errno not in REFUSED:
+        return None
+    return UserError(
+        str(error.strerror), where=None if error.filename is None else str(error.filename)
+    )
 
 
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:

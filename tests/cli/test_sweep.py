@@ -20,7 +20,7 @@ import pytest
 from commands import Commands, Finished
 from tutelage.recipe import load
 from tutelage.report.figures.tradeoff import Point, tradeoff
-from tutelage.rundir import RunFolder, TrainLog, read_json
+from tutelage.rundir import RunFolder, TrainLog, held, read_json
 
 OVER = ["--over", "method=full,lora", "--over", "train.learning_rate=1e-2,1e-5"]
 QUICK = ["--set", "train.epochs=8"]
@@ -95,7 +95,7 @@ def test_every_trial_is_a_run(
 def test_a_sweep_goes_on_from_whatever_a_kill_left(
     swept: tuple[Path, Finished], project: Path, command: Commands, tmp_path: Path
 ) -> None:
-    """The winner died after its checkpoint, before its figures; the last one never began."""
+    """The winner died after its checkpoint, before its figures; the last one was killed early."""
     whole = swept[1].json()
     out = Path(shutil.copytree(swept[0], tmp_path / "out"))
     names = [trial["name"] for trial in whole["trials"]]
@@ -103,8 +103,15 @@ def test_a_sweep_goes_on_from_whatever_a_kill_left(
     shutil.rmtree(out / "trials" / names[-1])
     blank = {"status": "waiting", "steps": 0, "losses": [], "training": None}
     trials = [trial | blank | {"peak_memory_bytes": None} for trial in whole["trials"]]
+    trials[-1] |= {"status": "failed", "failure": "its process was killed"}
     state = whole | {"best": None, "trials": trials}
     (out / "sweep.json").write_text(json.dumps(state), encoding="utf-8")
+    with held(out / "trials" / whole["best"]):
+        busy = command("sweep", out, "--resume", cwd=project)
+    assert busy.code == 2 and "another process" in busy.err
+    kept = read_json(out / "sweep.json")
+    assert [trial["status"] for trial in kept["trials"]].count("failed") == 1  # as it was
+    assert kept["best"] is None  # some may yet be better
     again = command("sweep", out, "--resume", "--json", cwd=project)
     assert table(again.json()) == table(whole)
     assert len(re.findall(r"trial \d of 4", again.err)) == 2
@@ -214,8 +221,15 @@ def test_what_is_impossible_is_told_before_anything_runs(
     # Only the model itself shows that this one cannot be.
     assert "no_such_layer" in refused("--over", "lora.target_modules=all-linear,[no_such_layer]")
     assert "data.validation" in refused(*OVER, "--set", "data.validation=0")
+    # The only row that was set aside to validate with is too long.
+    long = {"task": "long", "instruction": "Say it. " * 100, "input": "", "output": "it"}
+    (own_project / "long.jsonl").write_text(json.dumps(long) + "\n")
+    lost = ("--set", "data.validation=[long.jsonl]", "--set", "prompt.over_long=drop")
+    assert "no examples are left for it" in refused(*OVER[:2], *lost, "--set", "data.max_lost=0.5")
     assert "--budget" in refused(*OVER, "--budget", "soon")
     assert "--over" in refused()
     (own_project / "sweep.json").write_text(json.dumps({}))
     said = command("sweep", own_project, "--resume", cwd=own_project)
     assert said.code == 2 and "schema" in said.err
+    other = command("eval", own_project, cwd=own_project)
+    assert other.code == 2 and "found a sweep" in other.err

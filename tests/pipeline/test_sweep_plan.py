@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,21 @@ def test_a_budget_is_kept_and_used(lengths: list[Length], budget: float) -> None
         return
     assert most_cost(cut, halved) <= budget
     longest = max(length.steps for length in cut)
+    more = [length.capped(longest + 1) for length in lengths]
+    assert more == lengths or most_cost(more, halved) > budget
     assert longest <= max(length.steps for length in lengths)
     assert all(
         after.steps == min(before.steps, longest)
         for before, after in zip(lengths, cut, strict=True)
     )
+
+
+def test_a_long_run_is_cut_to_a_budget_at_once() -> None:
+    lengths = [Length(10_000_000, 1000)] * 64
+    started = time.perf_counter()
+    (steps,) = {length.steps for length in within(lengths, 3, 1000)}
+    assert most_cost([Length(steps)] * 64, 3) <= 1000
+    assert time.perf_counter() - started < 2  # step by step it takes an hour
 
 
 @pytest.mark.parametrize(
@@ -97,6 +108,8 @@ def test_a_short_key_means_one_setting(short: str, full: str) -> None:
         ("model=full", "no setting 'model' to vary"),
         ("rnak=4,8", "did you mean model.lora.rank"),
         ("data.test=4,8", "data.test cannot be varied"),
+        ("dpo.beta=0.1,0.2", "cannot be varied"),
+        ("unlikelihood.weight=1,2", "cannot be varied"),
     ],
 )
 def test_what_cannot_be_an_axis_is_said(text: str, said: str) -> None:

@@ -8,7 +8,6 @@ that failed first speaks for all.
 
 from __future__ import annotations
 
-import errno
 import sys
 from typing import Annotated
 
@@ -29,13 +28,7 @@ from tutelage.cli import (
     sweep,
     train,
 )
-from tutelage.errors import UserError
-
-REFUSED = {
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EIO),
-}
-"""Errors of the operating system that say something about the machine, not about our code."""
+from tutelage.errors import UserError, refused_by_machine
 
 app = typer.Typer(
     help="From raw instruction data to a tuned language model, and the proof of it.",
@@ -50,6 +43,13 @@ def _version(wanted: bool) -> None:
         typer.echo(f"tutelage {__version__}")
         raise typer.Exit
 
+
+GOING_ON = {
+    **dict.fromkeys(("train", "run"), "; `tutelage train RUN --resume` continues the run"),
+    "sweep": "; `tutelage sweep SWEEP --resume` goes on with it",
+    "eval": "; `tutelage eval RUN` asks anew, but for what an endpoint has answered",
+}
+"""What to do after an interruption, by the verb."""
 
 TOGETHER = ("train", "run")
 """The verbs that several processes can do together."""
@@ -92,14 +92,17 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(141)
     except OSError as error:
-        if error.errno not in REFUSED:
+        refusal = refused_by_machine(error)
+        if refusal is None:
             _leave_to_the_first(1)
             raise
-        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+        _say(str(refusal))
         sys.exit(2)
     except KeyboardInterrupt:
-        again = "`tutelage train RUN --resume` continues a run"
-        sys.stderr.write(f"\ntutelage: interrupted; {again}\n" if ranks.leads() else "")
+        verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        sys.stderr.write(
+            f"\ntutelage: interrupted{GOING_ON.get(verb, '')}\n" if ranks.leads() else ""
+        )
         sys.exit(130)
     except Exception:
         _leave_to_the_first(1)

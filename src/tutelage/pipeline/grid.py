@@ -23,7 +23,10 @@ from tutelage.recipe.schema import keys
 MOST_TRIALS = 64
 """A larger grid is most likely a slip, and no small sweep any more."""
 
-FIXED = ("name", "data", "prompt", "evaluate", "model.base", "model.revision", "train.objective")
+FIXED = (
+    *("name", "data", "prompt", "evaluate", "model.base", "model.revision"),
+    *("train.objective", "train.dpo", "train.unlikelihood"),
+)
 """What trials must have in common for their validation losses to be comparable."""
 
 

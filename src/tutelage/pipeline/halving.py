@@ -17,12 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tutelage.errors import UserError
+from tutelage.train.options import validation_interval
 
 MOST_HALVINGS = 3
 """A run validates eight times by default, so its first rung can be an eighth of it at least."""
-
-VALIDATIONS = 8
-"""Validations in a run whose recipe does not say; as `train.validation` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Length:
 
     def rungs(self, halvings: int) -> tuple[int, ...]:
         """The steps at which it is looked at; the last is its end."""
-        every = self.validate_every or math.ceil(self.steps / VALIDATIONS)
+        every = validation_interval(self.validate_every, self.steps)
         shares = (2.0 ** (rung - halvings) for rung in range(halvings))
         stops = [every * max(1, round(share * self.steps / every)) for share in shares]
         return (*(min(stop, self.steps) for stop in stops), self.steps)
@@ -80,7 +78,10 @@ def most_cost(lengths: Sequence[Length], halved: int) -> float:
 
 
 def within(lengths: Sequence[Length], halved: int, budget: float) -> list[Length]:
-    """The trials cut to a common number of steps, the largest that fits a budget.
+    """The trials cut to a common number of steps, such that it fits a budget and one more does not.
+
+    Rungs stand where trials validate, so the cost rises with the steps only on the whole; but for
+    that rounding the number is the largest that fits.
 
     Args:
         lengths: the trials as their recipes have them.
@@ -90,13 +91,25 @@ def within(lengths: Sequence[Length], halved: int, budget: float) -> list[Length
     Raises:
         UserError: not even a step of each fits.
     """
-    for most in range(max(length.steps for length in lengths), 0, -1):
-        cut = [length.capped(most) for length in lengths]
-        if most_cost(cut, halved) <= budget:
-            return cut
-    least = most_cost([length.capped(1) for length in lengths], halved)
-    raise UserError(
-        f"the budget of {budget:g} is less than a step of each trial takes ({least:g})",
-        where="--budget",
-        fix="give more, or vary less",
-    )
+
+    def cut(most: int) -> list[Length]:
+        return [length.capped(most) for length in lengths]
+
+    least = most_cost(cut(1), halved)
+    if least > budget:
+        raise UserError(
+            f"the budget of {budget:g} is less than a step of each trial takes ({least:g})",
+            where="--budget",
+            fix="give more, or vary less",
+        )
+    longest = max(length.steps for length in lengths)
+    if most_cost(cut(longest), halved) <= budget:
+        return cut(longest)
+    fits, passes = 1, longest
+    while passes - fits > 1:
+        middle = (fits + passes) // 2
+        if most_cost(cut(middle), halved) <= budget:
+            fits = middle
+        else:
+            passes = middle
+    return cut(fits)

@@ -19,7 +19,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from tutelage.errors import UserError
+from tutelage.errors import UserError, refused_by_machine
+from tutelage.rundir import FolderInUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,38 @@ class Ended:
     Attributes:
         value: what its work gave back, if it ended well.
         mistake: a mistake of the user's.
+        refusal: what the machine refused, or that another process is at work there: no fault of
+            the work, which may go well the next time.
         failure: anything else that went wrong, in a sentence.
     """
 
     value: Any = None
     mistake: UserError | None = None
+    refusal: UserError | None = None
     failure: str | None = None
 
 
 def preflight(recipe: str, overrides: list[str], out: str) -> tuple[int, float]:
-    """Try everything that a trial would do; its steps, and the seconds they will take."""
+    """Try everything that a trial would do; its steps, and the seconds they will take.
+
+    Raises:
+        UserError: as `check`; or nothing is left to compare trials by.
+    """
     from tutelage.pipeline.check import check
 
     found = check(recipe, overrides, out)
+    if not found.splits["validation"]:
+        raise no_validation()
     return found.steps, found.seconds_predicted
+
+
+def no_validation() -> UserError:
+    """The error where trials cannot be compared."""
+    return UserError(
+        "trials are compared by their validation loss, and no examples are left for it",
+        where="data.validation",
+        fix="set it to a share such as 0.05; `tutelage check` says what became of the rows",
+    )
 
 
 def stretch(recipe: str, run: str, stop_after: int) -> None:
@@ -79,16 +98,24 @@ def _child(connection: Connection, work: Callable[..., Any], arguments: tuple[An
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         connection.send(Ended(value=work(*arguments)))
+    except FolderInUse as error:
+        connection.send(Ended(refusal=_plain(error)))
     except UserError as error:
-        # As the plain kind: one with arguments of its own would not survive the way.
-        plain = UserError(error.what, where=error.where, fix=error.fix)
-        connection.send(Ended(mistake=plain))
+        connection.send(Ended(mistake=_plain(error)))
     except KeyboardInterrupt:
         os._exit(130)
     except Exception as error:
+        if isinstance(error, OSError) and (refusal := refused_by_machine(error)):
+            connection.send(Ended(refusal=refusal))
+            return
         traceback.print_exc()
         first = str(error).strip().partition("\n")[0]
         connection.send(Ended(failure=f"{type(error).__name__}: {first}"))
+
+
+def _plain(error: UserError) -> UserError:
+    """The same as the plain kind: one with arguments of its own would not survive the way."""
+    return UserError(error.what, where=error.where, fix=error.fix)
 
 
 def _end_with_parent() -> None:

@@ -27,6 +27,10 @@ _PARTS = {
 }
 
 
+SWEEP = "sweep.json"
+"""What a folder of many runs, a sweep, holds in place of a recipe."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """Paths of a run's parts; make one with `create` or `open`.
@@ -100,6 +104,12 @@ class RunFolder:
                 f"expected a run folder, found {found}",
                 where=str(path),
                 fix="give the folder that was --out of `tutelage run` or `train`",
+            )
+        if (run.path / SWEEP).is_file():
+            raise UserError(
+                "expected a run folder, found a sweep of several",
+                where=str(path),
+                fix=f"give one of its runs, such as {run.path / 'trials'}/NAME",
             )
         if not run.recipe.is_file():
             present = ", ".join(sorted(part for part in _PARTS if (run.path / part).exists()))

@@ -15,6 +15,10 @@ from pathlib import Path
 from tutelage.errors import UserError
 
 
+class FolderInUse(UserError):  # noqa: N818 (a mistake of the user's, by its kind)
+    """Another process is at work on a folder; it may not be, the next time."""
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Be the only process that works on a folder, which exists.
@@ -22,14 +26,14 @@ def held(folder: Path) -> Iterator[None]:
     A file system that knows no such holds (some network ones) lets everybody in.
 
     Raises:
-        UserError: another process is at work on it.
+        FolderInUse: another process is at work on it.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(
+            raise FolderInUse(
                 "another process is at work on this folder",
                 where=str(folder),
                 fix="wait until it has ended, or stop it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -15,7 +16,15 @@ Recomputed = Literal["none", "selective", "full"]
 DEFAULT_TOKENS = 1536
 """Tokens in one forward pass where the recipe says nothing; see benchmarks/RESULTS.md."""
 
+VALIDATIONS = 8
+"""Validations in a run whose recipe does not say."""
+
 UNITS = {"GiB": 2**30, "MiB": 2**20, "GB": 10**9, "MB": 10**6}
+
+
+def validation_interval(every: int | None, steps: int) -> int:
+    """Steps between the validations of a run of `steps`; `every` is what its recipe says."""
+    return every or math.ceil(steps / VALIDATIONS)
 
 
 class DpoOptions(Options):

@@ -14,11 +14,8 @@ from tutelage.errors import UserError
 from tutelage.train.checkpoint import Progress
 from tutelage.train.example import TrainingExample
 from tutelage.train.figures import Figures
-from tutelage.train.options import TrainOptions
+from tutelage.train.options import TrainOptions, validation_interval
 from tutelage.train.passes import Passes
-
-VALIDATIONS = 8
-"""Validations in a run whose recipe does not say."""
 
 
 class Validation:
@@ -45,8 +42,7 @@ class Validation:
         self.packs = passes.packs(examples)
         self.patience = options.patience
         self.steps = steps
-        asked = options.validate_every if self.packs else None
-        self.every = asked or math.ceil(steps / VALIDATIONS)
+        self.every = validation_interval(options.validate_every if self.packs else None, steps)
 
     def due(self, step: int) -> bool:
         """Whether to validate after this step."""
