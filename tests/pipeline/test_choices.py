@@ -75,3 +75,10 @@ def test_mistakes(renderer: Renderer, choices: object, message: str) -> None:
 def test_a_family_that_writes_does_not_choose(renderer: Renderer) -> None:
     with pytest.raises(UserError, match="only masked language models choose"):
         choices_of(options(["good", "bad"]), renderer, [], chooses=False)
+
+
+def test_choices_under_a_system_prompt_are_the_answers() -> None:
+    """With `prompt.system` the question is no longer the conversation's first turn."""
+    options = PromptOptions(answer_tokens=3, system="the cat sat")
+    renderer = Renderer(tiny_masked.make_tokenizer(), options, form=MaskedAnswer)
+    assert renderer.answer(renderer.answer_ids("Good")) == "good"

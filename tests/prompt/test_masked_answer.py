@@ -110,7 +110,8 @@ def test_a_long_prompt_keeps_its_places(policy: str, fate: Fate) -> None:
         sequence = only(rendering)
         assert len(sequence) == 30
         assert (sequence.ids == ours.form.blank).sum() == 7
-        assert sequence.ids[-1] == sequence.ids[-1]
+        assert sequence.ids[0] == ours.tokenizer.cls_token_id
+        assert sequence.ids[-1] == ours.tokenizer.sep_token_id
         assert ours.answer(sequence.predicted[sequence.weights > 0].tolist()) == "good"
 
 

@@ -58,6 +58,16 @@ class Answer:
         return sum(self.log_probabilities)
 
 
+def refuse_tunings(requests: Sequence[Request]) -> None:
+    """For backends that answer with the model as it is.
+
+    Raises:
+        ValueError: a request names a tuning.
+    """
+    if any(request.adapter is not None for request in requests):
+        raise ValueError("a request names the tuning that is to answer: ask AdapterBackend")
+
+
 OnToken = Callable[[int, int], None]
 """Called with the request's place in the list and each new token, as it comes."""
 

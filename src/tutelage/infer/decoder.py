@@ -14,33 +14,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
-from tutelage.infer.backend import Answer, OnToken, Request
+from tutelage.infer.admission import admitted
+from tutelage.infer.backend import Answer, OnToken, Request, refuse_tunings
 from tutelage.infer.cache import BLOCK, Cache, room_for
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.prefixes import Prefixes, find_prefixes
 from tutelage.infer.reading import PROMPT_ROWS, PromptReader
 from tutelage.infer.sampling import Sampler
 from tutelage.infer.step_layout import Held, Run, StepLayout
+from tutelage.infer.step_logits import step_logits
 from tutelage.infer.waves import Ongoing, Wave, first_own_block, in_order, waves
-from tutelage.infer.weight_layout import by_columns
+from tutelage.infer.weight_layout import laid_out
 from tutelage.model.attention import using
 from tutelage.model.context import context_length
 from tutelage.model.families import Family
-from tutelage.model.linear_cross_entropy import at_least_float32
 
 ROWS = 64
 """Rows of every decoding step. On a CPU, 32 rows take about as long as reading the weights, and 64
 take 1.4 times as long as 32."""
-WORTH = 1 / 4
-"""Prompts wait until they fill a row of `PROMPT_ROWS`, or this part of the slots is free."""
 
 
 class Decoder:
@@ -85,8 +82,7 @@ class Decoder:
         """
         if not requests:
             return []
-        if any(request.adapter is not None for request in requests):
-            raise ValueError("a request names the tuning that is to answer: ask AdapterBackend")
+        refuse_tunings(requests)
         self.model.train(False)
         sampler = Sampler(self.options)
         context = context_length(self.model)
@@ -104,7 +100,7 @@ class Decoder:
         ]
         room = room_for(self.family, self.model)
         ordered = in_order(sequences, len(prefixes.stretches))
-        with self._laid_out():
+        with laid_out(self.family.backbone(self.model), self.rows):
             for wave in waves(ordered, prefixes, self.options.batch_size, room):
                 self._decode(wave, prefixes, sampler, on_token)
         return [sequence.answer() for sequence in sequences]
@@ -128,7 +124,13 @@ class Decoder:
         waiting = deque(wave.sequences)
         running: dict[int, Ongoing] = {}  # by slot
         while waiting or running:
-            newcomers = _newcomers(waiting, running, wave.slots, reader)
+            newcomers = admitted(
+                waiting,
+                running,
+                wave.slots,
+                lambda ones: sum(reader.unread(one) for one in ones),
+                PROMPT_ROWS,
+            )
             if newcomers:
                 hidden = reader.read(newcomers)
                 self._extend(list(newcomers.values()), hidden, sampler, on_token)
@@ -155,9 +157,9 @@ class Decoder:
         """Choose the next token of each sequence after its last hidden state, (n, width)."""
         for start in range(0, len(sequences), self.rows):
             some = sequences[start : start + self.rows]
-            padded = F.pad(hidden[start : start + self.rows], (0, 0, 0, self.rows - len(some)))
-            logits = at_least_float32(self.family.logits(self.model, padded))
-            sampler.extend(some, slice(len(some)), logits, self.stop_ids, on_token)
+            last = hidden[start : start + self.rows]
+            logits = step_logits(self.family, self.model, last, self.rows)
+            sampler.extend(some, logits, self.stop_ids, on_token)
 
     def _step(
         self, cache: Cache, running: Mapping[int, Ongoing], held: Mapping[int, Held], first: int
@@ -172,22 +174,6 @@ class Decoder:
         with using(StepLayout(cache, held, first, device)):
             hidden = self.family.hidden_states(self.model, row[:1], row[1:])
         return hidden[places]
-
-    def _laid_out(self) -> AbstractContextManager[None]:
-        """The weights as a step's rows like them; a chat gains nothing and would wait for it."""
-        return nullcontext() if self.rows == 1 else by_columns(self.family.backbone(self.model))
-
-
-def _newcomers(
-    waiting: deque[Ongoing], running: Mapping[int, Ongoing], slots: int, reader: PromptReader
-) -> dict[int, Ongoing]:
-    """Take waiting sequences for the free slots, once reading them is worth a pass."""
-    free = [slot for slot in range(slots) if slot not in running]
-    next_ones = [waiting[at] for at in range(min(len(free), len(waiting)))]
-    unread = sum(reader.unread(sequence) for sequence in next_ones)
-    if running and unread < PROMPT_ROWS and len(free) < WORTH * slots:
-        return {}
-    return {slot: waiting.popleft() for slot in free[: len(next_ones)]}
 
 
 def _full_blocks(wave: Wave, prefixes: Prefixes, at: int) -> Run:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tutelage.infer.backend import Answer, OnToken, Request
+from tutelage.infer.backend import Answer, OnToken, Request, refuse_tunings
 from tutelage.infer.masked_rows import ROW, predictions
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.sampling import Sampler
@@ -125,7 +125,9 @@ class Filler:
 
         Raises:
             UserError: a prompt is longer than what the model reads.
+            ValueError: a request names a tuning.
         """
+        refuse_tunings(requests)
         self.model.train(False)
         sampler = Sampler(self.options)
         answers: dict[int, Answer] = {}

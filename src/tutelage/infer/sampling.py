@@ -66,7 +66,6 @@ class Sampler:
     def extend(
         self,
         answers: Sequence[Growing],
-        rows: list[int] | slice,
         logits: Tensor,
         stop_ids: Collection[int],
         on_token: OnToken | None,
@@ -76,14 +75,13 @@ class Sampler:
 
         Args:
             answers: to be written on.
-            rows: where in the logits each one's are.
-            logits: (rows of a step, vocabulary), at least float32. Idle rows are there too: how a
-                sum over the vocabulary is divided among threads depends on how many rows there are.
+            logits: (rows of a step, vocabulary), the answers' first and idle ones behind them; see
+                `step_logits`.
             stop_ids: tokens that end an answer.
             on_token: told of every token.
             banned: (tokens,) that are never written; probabilities are those without a ban.
         """
-        normalisers, logits = logits.logsumexp(dim=1)[rows], logits[rows]
+        normalisers, logits = (part[: len(answers)] for part in (logits.logsumexp(dim=1), logits))
         allowed = logits if banned is None else logits.index_fill(1, banned, -torch.inf)
         tokens = self.choose(allowed, [answer.key for answer in answers])
         chosen = logits.gather(1, tokens[:, None])[:, 0] - normalisers

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,18 +19,19 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
-from tutelage.infer.backend import Answer, OnToken, Request
+from tutelage.infer.admission import admitted
+from tutelage.infer.backend import Answer, OnToken, Request, refuse_tunings
 from tutelage.infer.cache import bytes_a_token, memory_budget
-from tutelage.infer.decoder import ROWS, WORTH
+from tutelage.infer.decoder import ROWS
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.sampling import Sampler
 from tutelage.infer.sources import ROW, Kept, read_sources, rows_of
-from tutelage.infer.weight_layout import by_columns
+from tutelage.infer.step_logits import step_logits
+from tutelage.infer.weight_layout import laid_out
 from tutelage.infer.writing_layout import Slot, WritingLayout
 from tutelage.model.attention import using
 from tutelage.model.context import context_length
 from tutelage.model.families.encoder_decoder import EncoderDecoder
-from tutelage.model.linear_cross_entropy import at_least_float32
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Writer:
         self.stop_ids = frozenset(stop_ids)
         self.options = options
         self.rows = rows
-        self.banned = _banned(model).to(model.device)
+        self.banned = _banned(model)
 
     @torch.inference_mode()
     def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
@@ -109,9 +109,11 @@ class Writer:
 
         Raises:
             UserError: a source is longer than the model reads.
+            ValueError: a request names a tuning.
         """
         if not requests:
             return []
+        refuse_tunings(requests)
         self.model.train(False)
         sampler = Sampler(self.options)
         everything = [self._begun(place, request) for place, request in enumerate(requests)]
@@ -120,7 +122,7 @@ class Writer:
         asked = Counter(one.source for one in everything)
         read: dict[tuple[int, ...], Kept] = {}
         running: dict[int, Writing] = {}
-        with self._laid_out():
+        with laid_out(self.family.backbone(self.model), self.rows):
             while waiting or running:
                 running |= self._newcomers(waiting, running, slots, read)
                 for first in range(0, slots, self.rows):
@@ -161,14 +163,13 @@ class Writer:
         read: dict[tuple[int, ...], Kept],
     ) -> dict[int, Writing]:
         """Take waiting sequences for the free slots, once reading their sources is worth a row."""
-        free = [slot for slot in range(slots) if slot not in running]
-        next_ones = [waiting[at] for at in range(min(len(free), len(waiting)))]
-        unread = list(dict.fromkeys(one.source for one in next_ones if one.source not in read))
-        if running and sum(map(len, unread)) < ROW and len(free) < WORTH * slots:
-            return {}
-        for reading in rows_of(unread):
+
+        def unread(ones: Sequence[Writing]) -> list[tuple[int, ...]]:
+            return list(dict.fromkeys(one.source for one in ones if one.source not in read))
+
+        newcomers = admitted(waiting, running, slots, lambda ones: sum(map(len, unread(ones))), ROW)
+        for reading in rows_of(unread(list(newcomers.values()))):
             read |= read_sources(self.family, self.model, reading)
-        newcomers = {slot: waiting.popleft() for slot in free[: len(next_ones)]}
         for one in newcomers.values():
             one.slot = Slot(read[one.source], len(self.opening) + one.limit)
         return newcomers
@@ -183,8 +184,10 @@ class Writer:
         for at, one in places.items():
             row[0, at], row[1, at] = one.next_token(), held[at].held
         row = row.to(self.model.device)
-        # The sources' keys and values are kept; what the layers make of this token is not used.
-        unused = self._unused_state()
+        # The sources' keys and values are kept; what the layers make of this state is not used.
+        unused = torch.zeros(
+            1, 1, self.model.config.d_model, dtype=self.model.dtype, device=self.model.device
+        )
         longest = max(slot.held for slot in held.values())
         with using(WritingLayout(held)):
             hidden = self.family.hidden_states(
@@ -196,24 +199,17 @@ class Writer:
                 one.given.popleft()
         writing = {at: one for at, one in places.items() if not one.given}
         if writing:
-            logits = at_least_float32(self.family.logits(self.model, hidden))
-            answers, rows = list(writing.values()), list(writing)
-            sampler.extend(answers, rows, logits, self.stop_ids, on_token, self.banned)
-
-    def _unused_state(self) -> Tensor:
-        weight = self.family.head(self.model).weight
-        return torch.zeros(1, 1, weight.shape[1], dtype=self.model.dtype, device=self.model.device)
-
-    def _laid_out(self) -> AbstractContextManager[None]:
-        """The weights as a step's rows like them; a chat gains nothing and would wait for it."""
-        return nullcontext() if self.rows == 1 else by_columns(self.family.backbone(self.model))
+            last = hidden[list(writing)]
+            logits = step_logits(self.family, self.model, last, self.rows)
+            sampler.extend(list(writing.values()), logits, self.stop_ids, on_token, self.banned)
 
 
-def _banned(model: PreTrainedModel) -> Tensor:
-    """Tokens that the model's own generation settings never write: Marian's padding, say.
+def _banned(model: PreTrainedModel) -> Tensor | None:
+    """Tokens, if any, that the model's own generation settings never write: Marian's padding, say.
 
     Longer sequences of tokens that settings may forbid are not looked for.
     """
     settings = model.generation_config.to_dict() if model.generation_config else {}
     single = [ids[0] for ids in settings.get("bad_words_ids") or [] if len(ids) == 1]
-    return torch.tensor([*single, *(settings.get("suppress_tokens") or [])], dtype=torch.int64)
+    banned = [*single, *(settings.get("suppress_tokens") or [])]
+    return torch.tensor(banned, device=model.device) if banned else None

@@ -23,8 +23,15 @@ def context_length(model: PreTrainedModel) -> int | None:
 
 
 def prefix_tokens(model: PreTrainedModel) -> int:
-    """Length of the trained prefix, 0 without one."""
+    """Positions that a trained prefix takes; none where the text does not stand behind it."""
+    if not follows_prefix(model):
+        return 0
     return max((prefix.tokens for prefix in prefixes_of(model).values()), default=0)
+
+
+def follows_prefix(model: PreTrainedModel) -> bool:
+    """Whether a text's positions begin behind a prefix: in decoder-only models, as PEFT has it."""
+    return not model.config.is_encoder_decoder and model.can_generate()
 
 
 def first_position(model: PreTrainedModel) -> int:

@@ -135,7 +135,7 @@ class Renderer:
             AnswerTooLong: it has more tokens than there are places for it.
         """
         turns = [Message("user", QUESTION), Message("assistant", text)]
-        ((*_, pieces),) = [self.form.learned(self._conversation(turns), (), frozenset([1]))]
+        pieces = self._spoken_pieces(turns, (), last_only=True)[-1]
         sequence = self.form.sequence(pieces, self.form.encode(pieces))
         return tuple(sequence.predicted[sequence.weights > 0].tolist())
 

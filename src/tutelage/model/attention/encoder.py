@@ -28,10 +28,25 @@ class BidirectionalLayout:
 
     def __init__(self, lengths: Sequence[int]) -> None:
         self._lengths = list(lengths)
+        self._far: dict[tuple[int, int, torch.dtype], torch.Tensor] = {}
 
     def attend(self, heads: Heads) -> torch.Tensor:
         """The attended values, (1, heads, tokens, head size)."""
-        return attend_pairs(heads, self._lengths, self._lengths, range(len(self._lengths)))
+        masks = [self._mask(heads, length) for length in self._lengths]
+        return attend_pairs(heads, self._lengths, self._lengths, range(len(masks)), masks)
+
+    def _mask(self, heads: Heads, tokens: int) -> torch.Tensor | None:
+        """What is added to the scores of a sequence's tokens, (…, tokens, tokens)."""
+        mask = None if heads.bias is None else distance_bias(heads.bias, tokens, tokens)
+        if heads.window is None or tokens <= heads.window:
+            return mask
+        key = tokens, heads.window, heads.query.dtype
+        if key not in self._far:  # shared by all layers
+            places = torch.arange(tokens, device=heads.query.device)
+            far = (places[None] - places[:, None]).abs() >= heads.window
+            hidden = heads.query.new_zeros(tokens, tokens)
+            self._far[key] = hidden.masked_fill_(far, -torch.inf)
+        return self._far[key] if mask is None else mask + self._far[key]
 
 
 class EncoderDecoderLayout:
@@ -65,34 +80,30 @@ class EncoderDecoderLayout:
 
 
 def attend_pairs(
-    heads: Heads, queries: Sequence[int], keys: Sequence[int], reads: Iterable[int]
+    heads: Heads,
+    queries: Sequence[int],
+    keys: Sequence[int],
+    reads: Iterable[int],
+    masks: Iterable[torch.Tensor | None] = itertools.repeat(None),
 ) -> torch.Tensor:
     """Attention of each stretch of the queries on its stretch of the keys, all of it.
 
     Args:
-        heads: the layer's; its window, if any, counts tokens in both directions.
+        heads: the layer's.
         queries: tokens of each stretch of the row that asks.
         keys: tokens of each stretch of the row that is asked.
         reads: for each stretch of the queries, which of the keys'.
+        masks: what is added to the scores of each, if anything.
 
     Returns:
         The attended values, (1, heads, tokens, head size).
     """
     key, value = (torch.split(part, list(keys), dim=2) for part in (heads.key, heads.value))
     outputs = [
-        attend(heads, query, key[at], value[at], _mask(heads, key[at].shape[2]))
-        for query, at in zip(torch.split(heads.query, list(queries), dim=2), reads, strict=True)
+        attend(heads, query, key[at], value[at], mask)
+        for query, at, mask in zip(  # the reads are as many as the queries; masks may be endless
+            torch.split(heads.query, list(queries), dim=2), reads, masks, strict=False
+        )
     ]
     # Token by token in memory, as the output product reads it; see `TreeLayout`.
     return torch.cat([output.transpose(1, 2) for output in outputs], dim=1).transpose(1, 2)
-
-
-def _mask(heads: Heads, tokens: int) -> torch.Tensor | None:
-    """What is added to the scores of a sequence's tokens among themselves, (…, tokens, tokens)."""
-    mask = None if heads.bias is None else distance_bias(heads.bias, tokens, tokens)
-    if heads.window is None or tokens <= heads.window or heads.role == "cross":
-        return mask
-    places = torch.arange(tokens, device=heads.query.device)
-    far = (places[None] - places[:, None]).abs() >= heads.window
-    hidden = heads.query.new_zeros(tokens, tokens).masked_fill_(far, -torch.inf)
-    return hidden if mask is None else mask + hidden

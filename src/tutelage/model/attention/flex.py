@@ -97,15 +97,10 @@ def _capped(softcap: float) -> Callable[..., torch.Tensor]:
     return cap
 
 
-_kernel: Any = None
-
-
+@cache
 def _compiled() -> Any:
-    """FlexAttention as a fused kernel for rows of any length."""
-    global _kernel  # noqa: PLW0603 - compiling takes seconds, so once a process
-    if _kernel is None:
-        _kernel = torch.compile(flex_attention, dynamic=True)
-    return _kernel
+    """FlexAttention as a fused kernel for rows of any length; compiled once a process."""
+    return torch.compile(flex_attention, dynamic=True)
 
 
 def _walk(segments: Sequence[Segment]) -> tuple[torch.Tensor, torch.Tensor]:

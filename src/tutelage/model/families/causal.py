@@ -19,14 +19,13 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
 from tutelage.model.attention.kernels import Kernel, forest_layout
 from tutelage.model.attention.layout import Layout
 from tutelage.model.attention.tree import paths
 from tutelage.model.families import families
-from tutelage.model.families.family import Head, decoder, output_head
-from tutelage.model.families.proof import check_apart, check_logits, refused, spread_ids
+from tutelage.model.families.family import Head, decoder, output_head, set_attention
+from tutelage.model.families.proof import check_apart, check_logits, probing, refused, spread_ids
 from tutelage.prompt.dialogue import Dialogue
 from tutelage.prompt.form import MakeForm
 from tutelage.prompt.tree import Forest, Segment
@@ -34,6 +33,7 @@ from tutelage.prompt.tree import Forest, Segment
 PROBE = (Segment(0, 6, -1), Segment(6, 11, 0), Segment(11, 16, 0), Segment(16, 21, -1))
 """A forest with all that one can have: a prefix, two branches and a second root."""
 BRANCH = PROBE[1]
+INSTEAD = "Llama, Qwen, Mistral or Gemma"
 
 
 class Causal:
@@ -71,7 +71,7 @@ class Causal:
         """The output embedding and what the architecture does after it."""
         output = output_head(model)
         if not isinstance(output, nn.Linear):
-            raise refused(model, "its output head is not one linear layer")
+            raise refused(model, "its output head is not one linear layer", INSTEAD)
         scale, softcap = _transform(model.config.get_text_config().to_dict())
         return Head(output.weight, output.bias, scale, softcap)
 
@@ -99,32 +99,25 @@ class Causal:
         any precision: what one branch holds must not move the others.
         """
         row = self._row(model)
-        training, attention = model.training, model.config._attn_implementation
-        model.train(False)
-        try:
+        with probing(model, INSTEAD):
             with using(TreeLayout(PROBE, model.device)):
                 hidden = self.hidden_states(model, *row)
                 moved = self.hidden_states(model, _other_branch(row[0]), row[1])
             rest = slice(BRANCH.end, None)
-            check_apart(model, moved[rest], hidden[rest])
+            check_apart(model, moved[rest], hidden[rest], INSTEAD)
             ours = self.logits(model, hidden)
-            model.set_attn_implementation("eager")
+            set_attention(model, "eager")
             for path in paths(PROBE):
                 ids, positions = (torch.cat([part[:, cut] for cut in path], 1) for part in row)
                 own = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0]
-                check_logits(model, torch.cat([ours[cut] for cut in path]), own)
-        except UserError:
-            raise
-        except Exception as error:  # a forward pass that is not as other models' can fail anyhow
-            raise refused(model, f"its packed forward pass fails: {error}") from error
-        finally:
-            model.set_attn_implementation(attention)
-            model.train(training)
+                check_logits(model, torch.cat([ours[cut] for cut in path]), own, INSTEAD)
 
     def _row(self, model: PreTrainedModel) -> tuple[Tensor, Tensor]:
         """Token ids from all over the vocabulary, shuffled, and their positions, each (1, n)."""
         if "position_ids" not in inspect.signature(self.backbone(model).forward).parameters:
-            raise refused(model, "it takes no position ids, so examples cannot share a row")
+            raise refused(
+                model, "it takes no position ids, so examples cannot share a row", INSTEAD
+            )
         length, vocabulary = PROBE[-1].end, self.head(model).weight.shape[0]
         ids = spread_ids(length, vocabulary)
         depths = torch.empty_like(ids)

@@ -31,7 +31,7 @@ from tutelage.model.attention.tree import paths
 from tutelage.model.families import families
 from tutelage.model.families.family import Head, decoder, output_head, set_attention, stacks
 from tutelage.model.families.places import placed, takes_places
-from tutelage.model.families.proof import check_apart, check_logits, refused, spread_ids
+from tutelage.model.families.proof import check_apart, check_logits, probing, refused, spread_ids
 from tutelage.prompt.form import MakeForm
 from tutelage.prompt.rendered import Rendered
 from tutelage.prompt.source_and_answer import DecoderStart
@@ -109,9 +109,10 @@ class EncoderDecoder:
         output = output_head(model)
         if not isinstance(output, nn.Linear):
             raise refused(model, "its output head is not one linear layer", INSTEAD)
-        settings = model.config.to_dict()
-        scale = settings["d_model"] ** -0.5 if settings.get("scale_decoder_outputs") else 1.0
-        bias = dict(model.named_buffers()).get("final_logits_bias")
+        # Asked for at every step, so no copies of configuration and buffers.
+        scaled = getattr(model.config, "scale_decoder_outputs", False)
+        scale = model.config.d_model**-0.5 if scaled else 1.0
+        bias = getattr(model, "final_logits_bias", None)
         return Head(output.weight, output.bias if bias is None else bias[0], scale)
 
     def hidden_states(
@@ -152,9 +153,7 @@ class EncoderDecoder:
         """
         if not all(map(takes_places, stacks(model))):
             raise refused(model, "its tokens cannot be given places, so none share a row", INSTEAD)
-        training, attention = model.training, model.config._attn_implementation
-        model.train(False)
-        try:
+        with probing(model, INSTEAD):
             forest = merge(_probed(model, self.head(model).weight.shape[0]), SHARED)
             with using(self.layout(model, forest, "segments")):
                 hidden = self.forest_states(model, forest)
@@ -162,7 +161,7 @@ class EncoderDecoder:
             for segment, source in zip(forest.segments, forest.sources.reads, strict=True):
                 if source == 1:
                     at = slice(segment.start, segment.end)
-                    check_apart(model, moved[at], hidden[at])
+                    check_apart(model, moved[at], hidden[at], INSTEAD)
             ours = self.logits(model, hidden)
             set_attention(model, "eager")
             sources = np.split(forest.sources.ids, forest.sources.ends[:-1])
@@ -173,15 +172,7 @@ class EncoderDecoder:
                     decoder_input_ids=ids[None].to(model.device),
                     use_cache=False,
                 ).logits[0]
-                check_logits(model, torch.cat([ours[cut] for cut in path]), own)
-        except UserError:
-            raise
-        except Exception as error:  # a forward pass that is not as other models' can fail anyhow
-            why = f"its packed forward pass fails: {error}"
-            raise refused(model, why, INSTEAD) from error
-        finally:
-            set_attention(model, attention)
-            model.train(training)
+                check_logits(model, torch.cat([ours[cut] for cut in path]), own, INSTEAD)
 
 
 def _setting(settings: tuple[Any, ...], name: str) -> int | None:

@@ -24,8 +24,8 @@ from tutelage.model.attention import BidirectionalLayout, Layout, using
 from tutelage.model.attention.kernels import Kernel
 from tutelage.model.context import context_length, first_position
 from tutelage.model.families import families
-from tutelage.model.families.family import Head, output_head
-from tutelage.model.families.proof import check_apart, check_logits, refused, spread_ids
+from tutelage.model.families.family import Head, output_head, set_attention
+from tutelage.model.families.proof import check_apart, check_logits, probing, refused, spread_ids
 from tutelage.prompt.form import MakeForm
 from tutelage.prompt.masked_answer import MaskedAnswer
 from tutelage.prompt.tree import Forest
@@ -145,24 +145,15 @@ class Masked:
         ids = self._ids(model, sum(lengths))
         positions = torch.cat([torch.arange(length) for length in lengths]).to(model.device)
         other = torch.cat([ids[: lengths[0]].flip(0), ids[lengths[0] :]])
-        training, attention = model.training, model.config._attn_implementation
-        model.train(False)
-        try:
+        with probing(model, INSTEAD):
             with using(BidirectionalLayout(lengths)):
                 hidden = self.hidden_states(model, ids[None], positions[None])
                 moved = self.hidden_states(model, other[None], positions[None])
-            check_apart(model, moved[lengths[0] :], hidden[lengths[0] :])
+            check_apart(model, moved[lengths[0] :], hidden[lengths[0] :], INSTEAD)
             ours = torch.split(self.logits(model, hidden), lengths)
-            model.set_attn_implementation("eager")
+            set_attention(model, "eager")
             for mine, part in zip(ours, torch.split(ids, lengths), strict=True):
-                check_logits(model, mine, model(input_ids=part[None]).logits[0])
-        except UserError:
-            raise
-        except Exception as error:  # a forward pass that is not as other models' can fail anyhow
-            raise refused(model, f"its packed forward pass fails: {error}", INSTEAD) from error
-        finally:
-            model.set_attn_implementation(attention)
-            model.train(training)
+                check_logits(model, mine, model(input_ids=part[None]).logits[0], INSTEAD)
 
     def _transform(self, model: PreTrainedModel) -> Callable[[Any, Tensor], Tensor]:
         kind = model.config.model_type

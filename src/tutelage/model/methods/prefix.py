@@ -28,7 +28,7 @@ from transformers import PreTrainedModel
 from tutelage.errors import UserError
 from tutelage.model.attention.layout import Heads
 from tutelage.model.attention.prefix import CHILD, Prefix, prefixes_of
-from tutelage.model.context import context_length
+from tutelage.model.context import context_length, follows_prefix
 from tutelage.model.families.family import decoder, output_head
 from tutelage.model.methods import methods, peft_files, prefix_files
 from tutelage.model.methods.structure import refused, watch
@@ -47,7 +47,7 @@ class PrefixTuning:
         """Freeze the model and put a prefix before the keys of every layer."""
         wanted = options.prefix
         context = context_length(model)
-        if context is not None and wanted.tokens >= context:
+        if context is not None and follows_prefix(model) and wanted.tokens >= context:
             raise UserError(
                 f"a prefix of {wanted.tokens} tokens leaves nothing of the context of {context}",
                 where="model.prefix.tokens",
@@ -173,12 +173,7 @@ def asking(model: PreTrainedModel, ids: Tensor) -> dict[str, Heads]:
 
 def in_pefts_form(model: PreTrainedModel) -> bool:
     """Whether the model is decoder-only, and all its attention one kind."""
-    return _shifted(model)
-
-
-def _shifted(model: PreTrainedModel) -> bool:
-    """Whether the text's positions begin behind the prefix."""
-    return not model.config.is_encoder_decoder and model.can_generate()
+    return follows_prefix(model)
 
 
 def _vocabulary(model: PreTrainedModel) -> int:
@@ -193,7 +188,7 @@ def _put_on(model: PreTrainedModel, prefixes: dict[str, Prefix]) -> None:
     for name, prefix in prefixes.items():
         prefix.requires_grad_(True)
         model.get_submodule(name).add_module(CHILD, prefix)
-    if _shifted(model):
+    if follows_prefix(model):
         first = next(iter(prefixes.values()))
         _shifts[model] = decoder(model).register_forward_pre_hook(
             _Shift(first).before, with_kwargs=True
