@@ -7,8 +7,9 @@ Natural Instructions, every run an epoch of fresh examples drawn by `data.mixtur
 - runs on 1, 2, 4 and 6 tasks with the same number of examples in all: more tasks, not more data.
 
 All are asked the same items (ROUGE-L, the measure of Natural Instructions), those of two held-out
-tasks among them, and compared with paired bootstrap intervals. Runs are kept in a file and done
-once, so a benchmark that was stopped goes on.
+tasks among them, and compared with paired bootstrap intervals. Runs are kept in a file, each with
+all that decides it, so a benchmark that was stopped goes on, and one with another plan (`--quick`) or
+version begins anew.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tutelage import __version__
 from tutelage.data.example import Example
 from tutelage.data.load import load
 from tutelage.data.options import DataOptions, MixtureOptions, SourceOptions, TaskBudget
@@ -163,16 +165,23 @@ def runs(plan: Plan) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], in
 
 def cells(plan: Plan, out: Path, seeds: int) -> dict[tuple[str, int], dict[str, Any]]:
     """Every run's answers, made where they are missing."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     lines = out.read_text().splitlines() if out.exists() else []
-    done = {(cell["run"], cell["seed"]): cell for cell in map(json.loads, lines)}
+    kept = list(map(json.loads, lines))
+    done = {}
     for seed in range(seeds):
         for name, tasks, asked, examples in runs(plan):
-            if (name, seed) not in done:
-                cell = {"run": name, "seed": seed, **tuned(plan, tasks, asked, examples, seed)}
-                done[name, seed] = cell
+            work = {
+                **{"version": __version__, "items": plan.items, "answer_tokens": ANSWER_TOKENS},
+                **{"tasks": [*tasks], "asked": [*asked], "examples": examples, "seed": seed},
+            }
+            cell = next((cell for cell in kept if cell.get("work") == work), None)
+            if cell is None:
+                cell = {"run": name, "work": work, **tuned(plan, tasks, asked, examples, seed)}
                 with out.open("a") as stream:
                     stream.write(json.dumps(cell) + "\n")
                 print(f"{name}, seed {seed}: {cell['seconds']:.0f} s", flush=True)
+            done[name, seed] = cell
     return done
 
 
@@ -232,7 +241,7 @@ def rows_of(items: Sequence[Item], base: Sequence[str], other: Sequence[str]) ->
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything: under 10 minutes")
-    parser.add_argument("--out", type=Path, default=Path("mixtures.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("runs/mixtures.jsonl"))
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     if not DATA.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from chat_server import KEY, ChatServer, Response, completion, error, serving
 from commands import Commands
 from tiny_project import Tuned, rows
+from tutelage.cli.evaluate import show
 from tutelage.rundir import RunFolder, held, read_json
 
 ANSWERS = {f"{row['instruction']}\n\n{row['input']}": row["output"] for row in rows()}
@@ -228,6 +230,35 @@ def test_mistakes_are_told(command: Commands, own_project: Path, tmp_path: Path)
     )
     assert keyless.code == 2 and "OPENAI_API_KEY is not set" in keyless.err
     assert not (own_project / "run").exists()
+
+
+def test_the_files_say_how_to_ask_what_stays_out_of_them(
+    command: Commands, own_project: Path, server: ChatServer
+) -> None:
+    settings = ("--set", "data.seed=3", "--set", "data.test=9")
+    made = command(
+        "export-data", "recipe.yaml", "--to", "openai", "--out", "files", *settings, cwd=own_project
+    )
+    assert made.code == 0, made.err
+    following = made.out.rpartition("tutelage ")[2].replace("RUN", "run").split("--base")[0]
+    said = command(*shlex.split(following), *named(server), cwd=own_project, **NO_PROXY)
+    assert said.code == 0, said.err
+    prompts = [json.loads(line) for line in (own_project / "files/prompts.jsonl").open()]
+    asked = pl.read_parquet(own_project / "run/predictions/base.parquet")
+    assert [(row["file"], row["row"]) for row in prompts] == asked.select("file", "row").rows()
+
+
+def test_brackets_in_names_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"model": "m[/b]", "answered": 1, "items": 2, "prompt_tokens": 3, "answer_tokens": 4}
+    show(
+        {
+            "endpoints": {"base": {**found, "cost": None, "failures": {}}},
+            "confidence": 0.95,
+            "verdict": {"sentence": "Task [red] got better."},
+        }
+    )
+    heard = capsys.readouterr().out
+    assert "m[/b] answered 1 of 2" in heard and "Task [red] got better." in heard
 
 
 def test_neither_torch_nor_transformers_is_loaded(own_project: Path, server: ChatServer) -> None:

@@ -23,6 +23,7 @@ from tutelage.pipeline import check as check_job
 from tutelage.pipeline import run as run_job
 from tutelage.pipeline.chat import open_chat
 from tutelage.recipe import load
+from tutelage.report.text import visible
 from tutelage.rundir import RunFolder, read_json
 
 TRAINED, HELD_OUT = ("add", "colour"), "backwards"
@@ -359,20 +360,39 @@ def test_chat_streams_and_remembers(tuned: Tuned) -> None:
 def test_chat_chooses_among_the_tunings_of_runs(
     command: Commands, tuned: Tuned, tmp_path: Path
 ) -> None:
-    run = tuned.folder.path
-    other = f"other={run}"
-    turns = "Name the colour.\n/new\n/other\nName the colour.\n/base\n/third\n"
-    said = command("chat", run, "--adapter", other, cwd=tmp_path, said=turns)
+    run, other = tuned.folder.path, tmp_path / "other"
     if tuned.method == "full":
+        said = command("chat", run, "--adapter", f"other={run}", cwd=tmp_path)
         assert said.code == 2
         assert "no adapter fits beside it" in said.err
         return
+    briefly = ("--set", "train.max_steps=6", "--set", "train.seed=1")
+    made = command("train", "recipe.yaml", "--out", other, *briefly, cwd=tuned.project)
+    assert made.code == 0, made.err
+
+    def alone(folder: Path, speaker: str) -> str:
+        talk = open_chat(folder, DecodeOptions(max_new_tokens=8))
+        talk.speaker = speaker
+        return talk.ask("Name the colour.", lambda _: None)
+
+    turns = "Name the colour.\n/new\n"
+    said = command(
+        *("chat", run, "--adapter", f"other={other}", "--max-new-tokens", "8"),
+        cwd=tmp_path,
+        said=f"{turns}/other\n{turns}/base\n{turns}/tuned\n{turns}/third\n",
+    )
     assert said.code == 0, said.err
-    prompts = [line.partition("> ") for line in said.out.splitlines() if "> " in line]
-    assert prompts[0][0] == "tuned"
+    answers = {
+        "tuned": alone(run, "tuned"),
+        "other": alone(other, "tuned"),
+        "base": alone(run, "base"),
+    }
+    assert len(set(answers.values())) == 3
+    # Nothing that is typed stands there: a turn, its answer, then two commands.
+    order = ("tuned", "other", "base", "tuned")
+    heard = "".join(f"{name}> {visible(answers[name])}\n{name}> {name}> " for name in order)
+    assert heard in said.out
     assert "unknown command /third; /other: a tuning" in said.out
-    answers = [line.rpartition("> ")[2] for line in said.out.splitlines()[1:3]]
-    assert answers[0] == answers[1]
     wrong = command("chat", run, "--adapter", "nameless", cwd=tmp_path)
     assert wrong.code == 2
     assert "expected NAME=RUN" in wrong.err

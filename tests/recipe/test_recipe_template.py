@@ -85,7 +85,8 @@ def test_the_verb_writes_the_recipe_of_its_purpose(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert str(path) in result.output
     assert path.read_text() == template(Purpose.QA, "qa.yaml")
-    assert CliRunner().invoke(app, ["--for", "poetry"]).exit_code == 2
+    other = CliRunner().invoke(app, ["--for", "sumarize"]).exception
+    assert isinstance(other, UserError) and "did you mean summarize?" in str(other)
 
 
 def test_the_reference_page_says_what_the_types_say() -> None:

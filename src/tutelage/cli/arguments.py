@@ -6,10 +6,16 @@ its arguments is told before that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+from tutelage.errors import unknown_name
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def _opened(run: Path) -> Path:
@@ -28,6 +34,17 @@ def read_early(recipe: Path, settings: list[str] | None) -> list[str]:
 
     load(recipe, settings or [])
     return settings or []
+
+
+def one_of(kind: type[Choice], option: str) -> Callable[[str], Choice]:
+    """Reads an option that has one of a few values; another is told with the nearest of them."""
+
+    def read(value: str) -> Choice:
+        if value not in {member.value for member in kind}:
+            raise unknown_name("value", value, [member.value for member in kind], where=option)
+        return kind(value)
+
+    return read
 
 
 Recipe = Annotated[Path, typer.Argument(help="Recipe file (see `tutelage init`).")]

@@ -127,23 +127,23 @@ def show(metrics: dict[str, Any]) -> None:
             f"{row['p_corrected']:.4f}",
             style=colour,
         )
-    console = Console()
+    # Names are text, whatever brackets are in them.
+    console = Console(highlight=False, markup=False)
     console.print(table)
     for name, found in metrics.get("endpoints", {}).items():
-        console.print(_account(name, found), highlight=False)
+        console.print(_account(name, found))
     percent = f"{100 * metrics['confidence']:g} %"
     held_out = any(row["held_out"] for row in metrics.get("comparison", []))
     mark = "* held out of training; " if held_out else ""
-    console.print(f"{mark}in brackets the {percent} interval", highlight=False)
+    console.print(f"{mark}in brackets the {percent} interval")
     if forgetting := metrics.get("forgetting"):
         low, high = forgetting["interval"]
         console.print(
             f"general text: {forgetting['difference']:+.3f} nats a token "
             f"({low:+.3f} to {high:+.3f}); more is forgetting",
-            highlight=False,
         )
     if verdict := metrics.get("verdict"):
-        console.print(verdict["sentence"], highlight=False, style="bold")
+        console.print(verdict["sentence"], style="bold")
 
 
 def _account(name: str, found: dict[str, Any]) -> str:

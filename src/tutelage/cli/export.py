@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Run
+from tutelage.cli.arguments import AsJson, Run, one_of
 
 
 class Form(StrEnum):
@@ -21,7 +21,14 @@ class Form(StrEnum):
 def export(
     run: Run,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
-    to: Annotated[Form, typer.Option(help="One plain model, or the adapter alone.")] = Form.MERGED,
+    to: Annotated[
+        Form,
+        typer.Option(
+            parser=one_of(Form, "--to"),
+            metavar="[merged|adapter]",
+            help="One plain model, or the adapter alone.",
+        ),
+    ] = Form.MERGED,
     as_json: AsJson = False,
 ) -> None:
     """Write the model for plain transformers or PEFT, reloaded and proven equal."""

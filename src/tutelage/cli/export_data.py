@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +11,9 @@ import typer
 from tutelage.cli.arguments import AsJson, Recipe, Settings
 
 
-class To(StrEnum):
-    """Whose files are written."""
-
-    OPENAI = "openai"
-    GEMINI = "gemini"
-
-
 def export_data(
     recipe: Recipe,
-    to: Annotated[To, typer.Option(help="Whose files: OpenAI's chats, or Gemini's contents.")],
+    to: Annotated[str, typer.Option(help="Whose files, such as openai or gemini.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
     settings: Settings = None,
     as_json: AsJson = False,
@@ -32,7 +25,7 @@ def export_data(
 
     from tutelage.pipeline.export_data import export_data as job
 
-    summary = job(recipe, to.value, out, settings or [])
+    summary = job(recipe, to, out, settings or [])
     if as_json:
         typer.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
         return
@@ -41,15 +34,18 @@ def export_data(
         table.add_column(column, justify="left" if column == "file" else "right", no_wrap=True)
     for name, file in summary["files"].items():
         table.add_row(name, *(f"{number:,}" for number in file.values()))
-    console = Console()
+    console = Console(highlight=False, markup=False)
     console.print(table)
     counts = summary["counts"]
     fates = " + ".join(f"{counts[fate]} {fate}" for fate in counts if fate != "read")
-    console.print(f"tokens counted by {summary['tokens_counted_by']}", highlight=False)
+    console.print(f"tokens counted by {summary['tokens_counted_by']}")
     console.print(
         f"rows: {counts['read']} read = {fates}; see {out}/ledger.parquet", highlight=False
     )
     for note in summary["notes"]:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}")
     typer.echo(f"{summary['prompts']} test items stay out of them: {out}/prompts.jsonl")
-    typer.echo(f"next, when it is tuned: tutelage eval {recipe} --out RUN --base NAME --tuned NAME")
+    # With the same settings, or other rows would be set aside than stay out of the files.
+    varied = [word for setting in settings or [] for word in ("--set", setting)]
+    again = shlex.join(["tutelage", "eval", str(recipe), *varied])
+    typer.echo(f"next, when it is tuned: {again} --out RUN --base NAME --tuned NAME")

@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
+from tutelage.cli.arguments import one_of
 from tutelage.purpose import Purpose
 
 
 def init(
     for_: Annotated[
-        Purpose, typer.Option("--for", help="What the model is tuned for.")
+        Purpose,
+        typer.Option(
+            "--for",
+            parser=one_of(Purpose, "--for"),
+            metavar=f"[{'|'.join(Purpose)}]",
+            help="What the model is tuned for.",
+        ),
     ] = Purpose.CHAT,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")] = Path(
         "recipe.yaml"
