@@ -1,0 +1,175 @@
+"""The rows of files as examples, one at a time, or what is wrong with each.
+
+`load` reads a recipe's sources through it, drawing and splitting; an audit streams whole datasets
+through it. A row keeps its raw fields beside its example, for whoever has to point into the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tutelage.data.detect import choose, claims
+from tutelage.data.example import Example, Source
+from tutelage.data.fates import Reason
+from tutelage.data.format import Draft, Format
+from tutelage.data.options import SourceOptions
+from tutelage.data.rows import MAX_ROW_BYTES, BadRow, Row
+from tutelage.data.sources import Origin, Record, origins, record, unwrap
+from tutelage.errors import UserError
+
+SAMPLE = 100
+"""Rows that a file's format is detected from."""
+
+TASK_FIELDS = ("task", "task_name", "category")
+"""Fields of a row that name its task, the first that holds text."""
+
+
+class Pending(NamedTuple):
+    """A row not yet read: where it stands, what it holds and how to read it."""
+
+    source: Source
+    values: Mapping[str, Any] | BadRow
+    shape: Format
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A row that was read.
+
+    Attributes:
+        example: what it holds.
+        values: the raw fields it was read from.
+        changes: what had to be changed to read it: reason and detail.
+    """
+
+    example: Example
+    values: Mapping[str, Any]
+    changes: Sequence[tuple[Reason, str]]
+
+
+def read(pending: Pending, options: SourceOptions) -> Reading:
+    """Read one row.
+
+    Raises:
+        BadRow: it cannot be read.
+    """
+    if isinstance(pending.values, BadRow):
+        raise pending.values
+    row = Row(pending.values)
+    draft = pending.shape.read(row, options)
+    _check_size(draft)
+    example = Example(
+        messages=draft.messages,
+        source=pending.source,
+        negatives=draft.negatives,
+        references=draft.references,
+        task=options.task or draft.task or _row_task(row) or pending.task,
+        tools=draft.tools,
+        meta=row.rest(),
+    )
+    return Reading(example, pending.values, row.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What could not be read.
+
+    Attributes:
+        source: the row; a whole file's row is -1.
+        defect: why a row cannot be read, or why a file cannot.
+    """
+
+    source: Source
+    defect: BadRow | UserError
+
+
+def stream(sources: Iterable[SourceOptions], folder: Path) -> Iterator[Reading | Unread]:
+    """Every row of the sources, in order; a file that cannot be read does not end the rest.
+
+    Raises:
+        UserError: a source names nothing that is there.
+    """
+    for options in sources:
+        for origin in origins(options, folder):
+            try:
+                for pending in pending_rows(origin, options, origin.label):
+                    try:
+                        yield read(pending, options)
+                    except BadRow as defect:
+                        yield Unread(pending.source, defect)
+            except UserError as error:
+                yield Unread(Source(origin.label, -1), error)
+
+
+def pending_rows(origin: Origin, options: SourceOptions, label: str) -> Iterator[Pending]:
+    """The rows of a file with the format that reads them; records of several are unfolded."""
+    stream = origin.records()
+    task = options.task or origin.task
+    head = list(islice(stream, SAMPLE))
+    head = _opened_wrapper(head, options)
+    shape = choose(_readable(head[:SAMPLE], origin), options, origin.label)
+    extra = 0
+    for number, values in chain(head, stream):
+        parts = _unfolded(values, shape)
+        for i, part in enumerate(parts):
+            yield Pending(Source(label, number + extra + i), part, shape, task)
+        extra += len(parts) - 1
+
+
+def _opened_wrapper(head: list[Record], options: SourceOptions) -> list[Record]:
+    """The rows inside a file's only record, if that is but a wrapper of them."""
+    if len(head) != 1 or isinstance(head[0].values, BadRow):
+        return head
+    values = head[0].values
+    inner = unwrap(values)
+    if inner is None or claims(values, options):
+        return head
+    return [record(number, value) for number, value in enumerate(inner)]
+
+
+def _readable(head: list[Record], origin: Origin) -> list[Mapping[str, Any]]:
+    """The records of a file's head that are rows."""
+    readable = [values for _, values in head if not isinstance(values, BadRow)]
+    if readable:
+        return readable
+    first = head[0].values if head else None
+    said = (
+        f"none of its first {len(head)} rows can be read; {first.detail}"
+        if isinstance(first, BadRow)
+        else "the file holds no rows"
+    )
+    raise UserError(said, where=origin.label)
+
+
+def _unfolded(
+    values: Mapping[str, Any] | BadRow, shape: Format
+) -> Sequence[Mapping[str, Any] | BadRow]:
+    """The rows of a record; one that holds none, or is broken, is a row with a defect."""
+    if isinstance(values, BadRow):
+        return [values]
+    try:
+        return shape.unfold(values)
+    except BadRow as defect:
+        return [defect]
+
+
+def _row_task(row: Row) -> str | None:
+    """The task that a row names in a field its format has no other use for."""
+    rest = row.rest()
+    for name in TASK_FIELDS:
+        if isinstance(rest.get(name), str) and rest[name].strip():
+            return row.text(name)
+    return None
+
+
+def _check_size(draft: Draft) -> None:
+    """A row may not hold more text than a line may, whatever file it came in."""
+    size = sum(len(message.content) for message in draft.messages) + sum(map(len, draft.negatives))
+    if size > MAX_ROW_BYTES:
+        limit = f"at most {MAX_ROW_BYTES:,}"
+        raise BadRow(Reason.TOO_LARGE, "row", f"{size:,} characters", limit)
