@@ -1,0 +1,1 @@
+"""Checks of a row, one a file; each registers itself in `CHECKS`."""

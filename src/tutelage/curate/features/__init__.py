@@ -1,0 +1,1 @@
+"""What checks of the whole need to know of each row, computed batch by batch, one a file."""

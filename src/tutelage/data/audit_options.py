@@ -1,0 +1,44 @@
+"""What an audit looks for: the recipe's `data.audit`, and what `tutelage audit` takes as
+options."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tutelage.options import Options
+
+
+class AuditOptions(Options):
+    """Checks, their severities, and what a selection keeps."""
+
+    only: list[str] = []
+    """Run these checks alone (names, or patterns such as `*duplicate*`)."""
+
+    skip: list[str] = []
+    """Leave these checks out."""
+
+    severity: dict[str, Literal["info", "warning", "error", "off"]] = {}
+    """Severity of a check's findings in place of its own."""
+
+    own: list[str] = []
+    """Python files with checks of your own (relative to the recipe). They are run as code."""
+
+    rules_only: bool = False
+    """Leave out what needs embeddings, models or judges."""
+
+    language: str | None = None
+    """Language that responses are in (ISO 639-1); null takes that of most rows."""
+
+    redact: bool = False
+    """In a cleaned copy, replace personal data by the name of its kind."""
+
+    near_duplicate: float = Field(default=0.8, gt=0, le=1)
+    """Jaccard similarity of word 5-grams from which two rows are near-duplicates."""
+
+    semantic_duplicate: float = Field(default=0.9, gt=0, le=1)
+    """Cosine similarity of embeddings from which two prompts ask the same."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of everything drawn: samples, clusters, maps, selection."""
