@@ -8,7 +8,7 @@ Natural Instructions, every run an epoch of fresh examples drawn by `data.mixtur
 
 All are asked the same items (ROUGE-L, the measure of Natural Instructions), those of two held-out
 tasks among them, and compared with paired bootstrap intervals. Runs are kept in a file, each with
-all that decides it, so a benchmark that was stopped goes on, and one with another plan (`--quick`) or
+all that decides it: a benchmark that was stopped goes on, one with another plan (`--quick`) or
 version begins anew.
 """
 

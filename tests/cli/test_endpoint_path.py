@@ -118,6 +118,9 @@ def test_answers_are_held_to_the_items_they_are_of(
     other = command("eval", out, cwd=own_project, **NO_PROXY)
     assert other.code == 2 and "not the ones that this run asked" in other.err
     data.write_text(before, encoding="utf-8")
+    for verb in (["train", out, "--resume"], ["chat", out], ["export", out, "--out", "e"]):
+        alone = command(*verb, cwd=own_project)
+        assert alone.code == 2 and "are at endpoints" in alone.err
     with held(out):
         busy = command("eval", out, cwd=own_project, **NO_PROXY)
     assert busy.code == 2 and "another process" in busy.err

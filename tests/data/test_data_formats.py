@@ -313,6 +313,20 @@ def test_a_mapping_to_a_missing_column_names_the_nearest(tmp_path: Path) -> None
 # ------------------------------------------------------------------ detection
 
 
+def test_instruction_and_response_are_recognised_where_nothing_else_is_meant(
+    tmp_path: Path,
+) -> None:
+    (plain,) = detected(tmp_path, {"instruction": "Say hi.", "response": "Hi."})
+    assert plain.messages == (Message("user", "Say hi."), Message("assistant", "Hi."))
+    (dolly,) = detected(tmp_path, {"instruction": "Who?", "context": "I am.", "response": "You."})
+    assert dolly.messages[0] == Message("user", "Who?\n\nI am.") and dolly.meta == {}
+    # Beside an output the context is no input: as before, it is kept as it is.
+    (other,) = detected(tmp_path, {"instruction": "Who?", "context": "c", "output": "You."})
+    assert other.messages[0] == Message("user", "Who?") and other.meta == {"context": "c"}
+    with pytest.raises(UserError, match="could be alpaca or prompt_completion"):
+        detected(tmp_path, {"instruction": "a", "prompt": "b", "response": "c"})
+
+
 def test_unknown_rows_list_keys_and_formats(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         detected(tmp_path, {"dialogue": "a", "summary": "b"})

@@ -9,7 +9,8 @@ from tutelage.data.example import Example, Message, Source
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.infer.backend import Answer
-from tutelage.pipeline.choices import choices_of, told
+from tutelage.pipeline.choices import choices_of, told, unmatched
+from tutelage.pipeline.items import Item
 from tutelage.prompt.masked_answer import MaskedAnswer
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.renderer import Renderer
@@ -51,6 +52,24 @@ def test_trained_choices_are_each_answer_once(renderer: Renderer) -> None:
     examples = trained(renderer, "good", "bad", "good", "the cat")
     found = choices_of(options("trained"), renderer, examples, chooses=True)["film"]
     assert sorted(found.texts) == ["bad", "good", "the cat"]
+
+
+def test_choices_that_miss_answers_of_the_data_are_noted() -> None:
+    items = [
+        Item(
+            Example(
+                (Message("user", "?"), Message("assistant", said)), Source("a", 0), task="film"
+            ),
+            (),
+            False,
+        )
+        for said in ("good", " Bad\n", "middling", "so so")
+    ]
+    (note,) = unmatched(options(["good", "bad"]), items)
+    assert "evaluate.tasks.film.choices" in note
+    assert "2 of 4 test items, such as 'middling'" in note
+    assert unmatched(options(["good", "bad", "middling", "so so"]), items) == []
+    assert unmatched(options("trained"), items) == []
 
 
 def test_tasks_without_choices_have_none(renderer: Renderer) -> None:

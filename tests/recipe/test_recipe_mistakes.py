@@ -304,6 +304,16 @@ OVERRIDES = [
 ]  # fmt: skip
 
 
+def test_a_setting_that_an_override_makes_a_mistake_names_both(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("model: {lora: {rank: 8}}\ndata: {train: a.jsonl}\ntrain: {epochs: 0}\n")
+    with pytest.raises(RecipeError) as error:
+        load(path, ["model.method=full"])
+    own, brought = sorted(error.value.mistakes, key=lambda mistake: mistake.key, reverse=True)
+    assert str(own.place).startswith(f"{path} line 3")
+    assert str(brought.place).startswith(f"--set model.method=full, against {path} line 1")
+
+
 @pytest.mark.parametrize(("override", "key", "what"), OVERRIDES)
 def test_a_mistake_in_an_override_names_the_argument(
     override: str, key: str, what: str, tmp_path: Path

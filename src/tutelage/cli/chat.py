@@ -53,7 +53,7 @@ def chat(
             try:
                 talk.ask(said, _write)
             except UserError as error:  # such as a conversation that has grown too long
-                typer.echo(f"{error}\n  /new begins anew", nl=False)
+                typer.echo(f"{error.what}\n  fix: /new begins anew", nl=False)
             typer.echo()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
-from tutelage.pipeline.choices import choices_of
+from tutelage.pipeline.choices import choices_of, unmatched
 from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.endpoints import check_keys
 from tutelage.pipeline.memory import fit_memory
@@ -175,7 +175,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         memory_settings=bench.memory.settings if bench.memory else "",
         disk_needed_bytes=disk[0],
         disk_free_bytes=disk[1],
-        notes=_notes(bench),
+        notes=[*_notes(bench), *unmatched(bench.recipe.evaluate, prepared.items)],
         samples=[_sample(example, bench.renderer) for example in prepared.train[:SAMPLES]],
     )
 

@@ -12,8 +12,10 @@ from typing import NamedTuple
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.infer.backend import Answer
+from tutelage.pipeline.items import Item
 from tutelage.prompt.form import AnswerTooLong
 from tutelage.prompt.renderer import Renderer
+from tutelage.report.text import clip
 from tutelage.train.example import TrainingExample
 
 FIX = "give two or more that differ, or leave choices out to have the answer written freely"
@@ -73,6 +75,22 @@ def choices_of(
     return found
 
 
+def unmatched(options: EvaluateOptions, items: Sequence[Item]) -> list[str]:
+    """What to know of given choices that miss answers of the data: these items cannot be right."""
+    notes = []
+    for task, evaluation in options.tasks.items():
+        if isinstance(evaluation.choices, list):
+            asked = [item.example.accepted for item in items if item.example.task == task]
+            given = {_plain(choice) for choice in evaluation.choices}
+            missed = [accepted for accepted in asked if given.isdisjoint(map(_plain, accepted))]
+            if missed:
+                notes.append(
+                    f"evaluate.tasks.{task}.choices has no accepted answer to {len(missed):,} of "
+                    f"{len(asked):,} test items, such as '{clip(missed[0][0], 60)}'"
+                )
+    return notes
+
+
 def told(answer: Answer, choices: Choices | None, renderer: Renderer) -> str:
     """What an answer says: the choice as it was given, or what the ids say."""
     if choices is None or answer.choice is None:
@@ -89,6 +107,11 @@ def _trained(task: str, train: Sequence[TrainingExample]) -> tuple[tuple[int, ..
         for sequence in example.sequences
     }
     return tuple(sorted(answers))
+
+
+def _plain(text: str) -> str:
+    """A text without what metrics and tokenizers pass by."""
+    return " ".join(text.casefold().split())
 
 
 def _given(text: str, renderer: Renderer, where: str) -> tuple[int, ...]:

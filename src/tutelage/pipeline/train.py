@@ -19,6 +19,7 @@ from tutelage import ranks
 from tutelage.errors import UserError
 from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.data_figures import data_figures
+from tutelage.pipeline.endpoints import is_elsewhere
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
 from tutelage.pipeline.workbench import Workbench, from_recipe
@@ -103,6 +104,12 @@ def resume(run: str | Path, *, stop_after: int | None = None) -> RunFolder:
         UserError: it is not a run, or its data or model has changed since.
     """
     folder = RunFolder.open(run)
+    if is_elsewhere(folder):
+        raise UserError(
+            "nothing is trained in this run: both models that it compares are at endpoints",
+            where=str(folder.path),
+            fix="go on with the comparison by `tutelage eval`",
+        )
     recipe = load_recipe(folder.recipe).resolved()
     splits = read(recipe)
     bench = from_recipe(recipe, in_host_memory=ranks.size() > 1)

@@ -25,6 +25,7 @@ from tutelage.prompt.negatives import Negatives, contrasted
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.pieces import Piece, in_blocks
 from tutelage.prompt.rendered import Rendered, Rendering
+from tutelage.prompt.system import with_system
 from tutelage.prompt.template import QUESTION, ChatTemplate, TemplateRefused
 
 __all__ = ["Rendered", "Renderer", "Rendering"]
@@ -163,9 +164,7 @@ class Renderer:
         """The conversation with the recipe's system prompt and without live control tokens."""
         if not messages:
             raise TemplateRefused("there is no message")
-        conversation = list(messages)
-        if self.options.system is not None and conversation[0].role != "system":
-            conversation.insert(0, Message("system", self.options.system))
+        conversation = with_system(messages, self.options.system)
         return [self.encoder.defuse(message) for message in conversation]
 
     def _training_pieces(self, example: Example) -> list[list[Piece]]:

@@ -8,7 +8,7 @@ makes paths absolute, so that the recipe in a run folder means the same from any
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationInfo, field_validator
@@ -136,8 +136,24 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     known = {(mistake.place, mistake.key) for mistake in mistakes}
     mistakes += [mistake for mistake in invalid if (mistake.place, mistake.key) not in known]
     if mistakes or recipe is None:
-        raise RecipeError(mistakes)
+        raise RecipeError(_brought_by(overrides, path, mistakes) if overrides else mistakes)
     return LoadedRecipe(recipe, path.absolute().parent, root)
+
+
+def _brought_by(overrides: Sequence[str], path: Path, mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """The mistakes; where one is in the file only because of `--set`, it points there too."""
+    try:
+        load(path)
+        before = set()
+    except RecipeError as error:
+        before = {(mistake.key, mistake.what) for mistake in error.mistakes}
+    given = " ".join(f"--set {override}" for override in overrides)
+    return [
+        mistake
+        if mistake.place.line is None or (mistake.key, mistake.what) in before
+        else replace(mistake, place=Place(f"{given}, against {mistake.place}"))
+        for mistake in mistakes
+    ]
 
 
 def resolve(recipe: Recipe, folder: Path) -> Recipe:

@@ -183,6 +183,12 @@ class RunFolder:
         """
         if part.exists():
             return part
+        if part == self.model and self.metrics.exists() and not self.log.exists():
+            raise UserError(
+                "the run has no model: both that it compares are at endpoints",
+                where=str(self.path),
+                fix="`tutelage eval` and `tutelage report` are for it",
+            )
         writer = _PARTS[part.relative_to(self.path).parts[0]]
         raise UserError(
             f"the run has no {part.relative_to(self.path)} yet",

@@ -1,7 +1,8 @@
-"""Stanford Alpaca and its many relatives (Dolly, Code Alpaca): instruction, input, output.
+"""Stanford Alpaca and its many relatives (Code Alpaca, Dolly): instruction, input, output.
 
-The input follows the instruction after a blank line, in one user turn. LLaMA-Factory's `system`
-and `history` (earlier pairs of user and assistant) are read where they stand.
+Databricks' Dolly calls the answer `response` and the input `context`. The input follows the
+instruction after a blank line, in one user turn. LLaMA-Factory's `system` and `history` (earlier
+pairs of user and assistant) are read where they stand.
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from tutelage.data.rows import Row, wrong
 
 def read(row: Row, options: SourceOptions) -> Draft:
     """Read one row; `input`, `system` and `history` may be missing."""
-    prompt = joined(row.text("instruction"), row.optional_text("input"))
-    answer = assistant(row.text("output"))
+    as_dolly = row.get("output") is None and "response" in row.values
+    given = row.optional_text("input")
+    if as_dolly and given is None:
+        given = row.optional_text("context")
+    prompt = joined(row.text("instruction"), given)
+    answer = assistant(row.text("response" if as_dolly else "output"))
     return Draft((*system_turn(row), *_history(row), user(prompt), answer))
 
 
@@ -36,4 +41,10 @@ def _history(row: Row) -> list[Message]:
     return earlier
 
 
-FORMATS.register("alpaca")(Format("alpaca", (frozenset({"instruction", "output"}),), read))
+FORMATS.register("alpaca")(
+    Format(
+        "alpaca",
+        (frozenset({"instruction", "output"}), frozenset({"instruction", "response"})),
+        read,
+    )
+)
