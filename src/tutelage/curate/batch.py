@@ -179,8 +179,9 @@ def _pieces(text: str, leaves: Sequence[Piece]) -> list[Piece]:
         if start >= end:
             pieces.append(leaf)
             end = start + len(leaf.text)
-    # Joined of fields or nothing: a stray word that stands in another field explains no text.
-    return pieces if pieces and sum(len(piece.text) for piece in pieces) >= 0.9 * len(text) else []
+    # What explains less than half of a text is a stray word that stands in another field too.
+    explained = sum(len(piece.text) for piece in pieces)
+    return pieces if explained * 2 >= len(text) else []
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[Piece]:
