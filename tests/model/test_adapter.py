@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tutelage.errors import UserError
-from tutelage.model.methods import load_adapter, methods
+from tutelage.model.methods import load_adapter, methods, places
 from tutelage.model.methods.adapter import adapted_blocks
 from tutelage.model.methods.places import find_places
 from tutelage.model.options import AdapterOptions, ModelOptions
@@ -101,6 +101,38 @@ def test_the_plain_loader_says_which_base_it_needs(plain, tmp_path: Path) -> Non
     adapter.save(model, tmp_path)
     with pytest.raises(ValueError, match="was tuned on tiny-llama"):
         load_adapter.attach(plain("gpt2"), tmp_path)
+
+
+@pytest.mark.parametrize("loaded", ["ours", "plain"])
+def test_a_reader_that_is_passed_by_is_an_error_and_no_other_answer(
+    plain, loaded: str, tmp_path: Path
+) -> None:
+    model = plain("falcon_h1")  # its adapters read what `up_proj` is given
+    adapter.prepare(model, options(), seed=0)
+    adapter.save(shaken(model), tmp_path)
+    if loaded == "plain":
+        model = load_adapter.attach(plain("falcon_h1"), tmp_path)
+    block = model.model.layers[0].feed_forward
+    block.forward = lambda x: block.down_proj(x[..., :1].expand(*x.shape[:-1], 48))
+    with pytest.raises(RuntimeError, match="before"):
+        logits(model)
+
+
+@pytest.mark.parametrize("raised", [True, False])
+def test_a_model_that_is_refused_stays_as_it_was(
+    plain, monkeypatch: pytest.MonkeyPatch, raised: bool
+) -> None:
+    def nowhere(_module: torch.nn.Module, _inputs: object, output: object) -> object:
+        if raised:
+            raise UserError("it cannot be moved")
+        return output
+
+    monkeypatch.setattr(places, "_moved", nowhere)
+    model = plain().train()
+    with pytest.raises(UserError, match="moved" if raised else "is not the end of a block"):
+        find_places(model)
+    assert model.training and model.config._attn_implementation == "eager"
+    assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_the_loader_needs_torch_and_safetensors_alone_and_is_short() -> None:

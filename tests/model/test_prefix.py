@@ -10,6 +10,7 @@ import torch
 from peft import PeftModel, PrefixTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
+import tiny_encoder_decoders
 from tutelage.errors import UserError
 from tutelage.model.attention import TreeLayout, using
 from tutelage.model.attention.flex import FlexTreeLayout
@@ -186,3 +187,36 @@ def test_what_does_not_fit_is_refused(tiny_model, tmp_path: Path) -> None:
     save_file({**load_file(weights), "another": torch.ones(1)}, weights)
     with pytest.raises(UserError, match="expected the tensor 'prompt_embeddings' alone"):
         prefix.load(tiny_model("llama"), tmp_path)
+    save_file({"prompt_embeddings": torch.ones(1)}, weights)
+    with pytest.raises(UserError, match="not those of a prefix"):
+        prefix.load(tiny_model("llama"), tmp_path)
+
+
+def test_a_broken_projection_is_refused(tiny_model, tmp_path: Path) -> None:
+    model = tiny_model("llama")
+    prefix.prepare(model, options(projection=4), seed=0)
+    prefix.save(model, tmp_path)
+    (tmp_path / "prefix_projection.safetensors").write_bytes(b"torn")
+    with pytest.raises(UserError, match="cannot be read"):
+        prefix.load(tiny_model("llama"), tmp_path)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_a_prefix_for_more_or_fewer_places_is_refused(layers: int, tmp_path: Path) -> None:
+    model = tiny_encoder_decoders.make_model("bart")
+    prefix.prepare(model, options(), seed=0)
+    prefix.save(model, tmp_path)
+    other = tiny_encoder_decoders.make_model("bart", encoder_layers=layers)
+    with pytest.raises(UserError, match="the prefix is of another model"):
+        prefix.load(other, tmp_path)
+
+
+def test_a_prefix_without_values_is_refused(tmp_path: Path) -> None:
+    model = tiny_encoder_decoders.make_model("bart")
+    prefix.prepare(model, options(), seed=0)
+    prefix.save(model, tmp_path)
+    weights = tmp_path / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    save_file({name: tensors[name] for name in tensors if name.endswith(".key")}, weights)
+    with pytest.raises(UserError, match="it has no prefix that fits"):
+        prefix.load(tiny_encoder_decoders.make_model("bart"), tmp_path)

@@ -149,3 +149,29 @@ def test_a_model_that_cannot_be_predicted_gets_no_promise(
     assert bench.memory is None and bench.recipe.train.micro_batch_tokens == 1536
     with pytest.raises(UserError, match="cannot be predicted"):
         fitted(project, tmp_path, "train.memory_limit=8GiB")
+
+
+@pytest.mark.usefixtures("tensors_only")
+@pytest.mark.parametrize("method", ["prefix", "lora"])
+def test_a_lowered_precision_begins_where_its_resumed_run_does(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A prefix, and DoRA's lengths, are made of the weights that the run's recipe names."""
+    from tutelage.model import precision
+
+    monkeypatch.setattr(precision, "_cpu_flags", frozenset)
+    said = (
+        f"model.method={method}",
+        "model.lora.dora=true" if method == "lora" else "model.prefix.tokens=3",
+        "train.learning_rate=null",
+        "train.activation_checkpointing=full",
+        "train.micro_batch_tokens=256",
+    )
+    least = predicted(project, tmp_path, *said, "model.precision=bfloat16")
+    rounded = fitted(project, tmp_path, *said, "model.precision=auto", mib(least + 5000))
+    assert rounded.recipe.model.precision == "bfloat16"
+    resumed = from_recipe(rounded.recipe)
+    found = rounded.method.trainable_parameters(rounded.model)
+    expected = resumed.method.trainable_parameters(resumed.model)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())

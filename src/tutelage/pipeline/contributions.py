@@ -70,21 +70,10 @@ class Contributions:
             touched[np.unique(examples.task[drawn])] += 1
         tokens = times * examples.lengths()
         supervised = times * examples.supervised_tokens()
-        parts = []
-        for place, task in enumerate(examples.tasks):
-            own = examples.task == place
-            parts.append(
-                TaskPart(
-                    task=task,
-                    examples=int(own.sum()),
-                    drawn=int(times[own].sum()),
-                    distinct=int(np.count_nonzero(times[own])),
-                    tokens=int(tokens[own].sum()),
-                    supervised_tokens=int(supervised[own].sum()),
-                    steps=int(touched[place]),
-                )
-            )
-        return cls(sorted(parts, key=lambda part: part.task), times)
+        columns = (np.ones_like(times), times, times > 0, tokens, supervised)
+        sums = [_by_task(examples, column) for column in columns]
+        found = zip(examples.tasks, *sums, touched.tolist(), strict=True)
+        return cls(sorted((TaskPart(*part) for part in found), key=lambda part: part.task), times)
 
     def enter(self, examples: Columns, ledger: Ledger) -> None:
         """Note in the ledger how often each row was trained on."""
@@ -98,9 +87,16 @@ class Contributions:
         tasks = {
             part.task: {
                 **{name: value for name, value in asdict(part).items() if name != "task"},
-                "share": part.drawn / drawn,
+                "share": part.drawn / max(drawn, 1),
                 "passes": part.passes,
             }
             for part in self.parts
         }
         return {"strategy": options.strategy, "drawn": drawn, "tasks": tasks}
+
+
+def _by_task(examples: Columns, values: np.ndarray) -> list[int]:
+    """A value of every example added up, exactly, for each of `examples.tasks`."""
+    sums = np.zeros(len(examples.tasks), dtype=np.int64)
+    np.add.at(sums, examples.task, values)
+    return sums.tolist()

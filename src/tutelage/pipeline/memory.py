@@ -95,10 +95,10 @@ def _plans(
     """Every choice that the recipe leaves open, the fastest first, with its prediction."""
     before = peak_memory(bench.model.device)
     runtime = runtime_bytes(bench.model)
-    loop = make_loop()
-    # The kernels for a whole row keep as much, but are compiled: no pass without data through them.
-    loop.passes.kernel = "segments"
     for _ in _precisions(bench):
+        loop = make_loop()
+        # Kernels for a whole row keep as much, but are compiled: no pass without data runs there.
+        loop.passes.kernel = "segments"
         for options in _choices(asked):
             loop.passes.budget = options.token_budget
             recompute_activations(bench.model, options.recomputed)

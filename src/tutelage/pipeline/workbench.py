@@ -111,10 +111,17 @@ class Workbench:
 
     @torch.no_grad()
     def round_weights(self) -> None:
-        """Round the base model's weights to bfloat16, as if it had been loaded so."""
+        """Round the base model's weights to bfloat16, as if it had been loaded so.
+
+        A prefix, or DoRA's lengths, begin as what the base makes of them: the tuning is put on
+        anew, so that a run resumed before its first checkpoint begins where this one does.
+        """
+        if self.method.keeps_base:
+            self.method.take_off(self.model)
         for parameter in self.model.parameters():
-            if not (self.method.keeps_base and parameter.requires_grad):
-                parameter.data = parameter.data.to(torch.bfloat16)
+            parameter.data = parameter.data.to(torch.bfloat16)
+        if self.method.keeps_base:
+            self.method.prepare(self.model, self.recipe.model, self.recipe.train.seed)
         self.loaded = replace(self.loaded, dtype=torch.bfloat16)
         model = self.recipe.model.model_copy(update={"precision": "bfloat16"})
         self.recipe = self.recipe.model_copy(update={"model": model})

@@ -89,11 +89,23 @@ class AdaptedBlock(nn.Module):
         if not self.enabled:
             return output
         first: Tensor = output[0] if isinstance(output, tuple) else output
-        read: Tensor = first
-        if self.beside:
-            read = inputs[0] if self.reader is None or taken is None else taken
-        adapted = first + self.adapter(read)
+        adapted = first + self.adapter(self._read(inputs, first, taken))
         return (adapted, *output[1:]) if isinstance(output, tuple) else adapted
+
+    def _read(self, inputs: tuple[Any, ...], first: Tensor, taken: Tensor | None) -> Tensor:
+        """What the adapter reads.
+
+        Raises:
+            RuntimeError: its reader was passed by, so that anything else would be a wrong answer.
+        """
+        if not self.beside:
+            return first
+        if self.reader is None:
+            beside: Tensor = inputs[0]
+            return beside
+        if taken is None:
+            raise RuntimeError("a block ran before the module whose input its adapter reads")
+        return taken
 
     def connect(self) -> None:
         """Read what the reader is given from now on."""

@@ -43,17 +43,21 @@ def read_config(folder: Path, *kinds: str) -> dict[str, Any]:
     return config
 
 
-def read_tensors(folder: Path) -> dict[str, Tensor]:
+def read_tensors(folder: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
     """The tensors of an adapter.
+
+    Args:
+        folder: holds the file.
+        name: the file's.
 
     Raises:
         UserError: the file is missing or broken.
     """
-    path = folder / WEIGHTS
+    path = folder / name
     try:
         return load_file(path)
     except FileNotFoundError:
-        what = f"there is no {WEIGHTS}; pickled adapters (.bin) are not read, as they can run code"
+        what = f"there is no {name}; pickled adapters (.bin) are not read, as they can run code"
         raise UserError(what, where=str(folder)) from None
     except (OSError, SafetensorError) as error:
         raise UserError(f"the file cannot be read: {error}", where=str(path)) from None

@@ -60,8 +60,9 @@ class PlainAdapter(nn.Module):
         """Hook behind the place."""
         first: Tensor = output[0] if isinstance(output, tuple) else output
         taken, self.taken = self.taken, None
-        read = taken if self.beside and taken is not None else first
-        added = first + self(read)
+        if self.beside and taken is None:
+            raise RuntimeError("the module whose input the adapter reads did not run before it")
+        added = first + self(first if taken is None else taken)
         return (added, *output[1:]) if isinstance(output, tuple) else added
 
 

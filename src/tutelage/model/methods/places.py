@@ -161,16 +161,20 @@ def _prove(model: PreTrainedModel, call: Call, places: LayerPlaces) -> None:
         assert found is not None
         return found
 
-    before = output()
-    for name in (*places.attention, places.feed_forward):
-        handle = model.get_submodule(name).register_forward_hook(_moved)
-        after = output()
-        handle.remove()
-        changed = (after != before).any(dim=-1).flatten()
-        if not changed[0] or changed[1:].any():
-            raise refused(model, "adapter", f"{name} is not the end of a block")
-    model.set_attn_implementation(attention)
-    model.train(training)
+    try:
+        before = output()
+        for name in (*places.attention, places.feed_forward):
+            handle = model.get_submodule(name).register_forward_hook(_moved)
+            try:
+                after = output()
+            finally:
+                handle.remove()
+            changed = (after != before).any(dim=-1).flatten()
+            if not changed[0] or changed[1:].any():
+                raise refused(model, "adapter", f"{name} is not the end of a block")
+    finally:
+        model.set_attn_implementation(attention)
+        model.train(training)
 
 
 def _moved(_module: nn.Module, _inputs: object, output: object) -> object:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.errors import UserError
@@ -79,9 +79,11 @@ class Saved:
             layer, _, part = name.rpartition(".")
             found.setdefault(layer, {})[part] = tensor.float()
         for name, (heads, size) in shapes.items():
-            parts = found.get(name, {})
-            if "key" not in parts or parts["key"].shape != (heads, self.tokens, size):
+            parts, shape = found.get(name, {}), (heads, self.tokens, size)
+            if any(part not in parts or parts[part].shape != shape for part in ("key", "value")):
                 raise self._foreign(f"it has no prefix that fits '{name}' of {model}")
+        if more := sorted(found.keys() - shapes.keys()):
+            raise self._foreign(f"it has one for '{more[0]}', which {model} has not")
         return found
 
     def _unpacked(
@@ -90,7 +92,7 @@ class Saved:
         """From PEFT's one tensor."""
         table = self.tensors[TENSOR].float()
         (heads, size), *others = set(shapes.values())
-        if others or table.ndim != 2 or table.shape[1] != len(shapes) * 2 * heads * size:
+        if others or table.shape[1] != len(shapes) * 2 * heads * size:
             raise self._foreign(
                 f"its tensor has shape {list(table.shape)}, and {model} needs "
                 f"{len(shapes) * 2 * heads * size} columns"
@@ -179,7 +181,8 @@ def read(folder: Path) -> Saved:
         raise refused(folder / CONFIG, what)
     if not tensors or (kind == PEFT_KIND and tensors.keys() != {TENSOR}):
         raise refused(folder / WEIGHTS, f"expected the tensor '{TENSOR}' alone")
-    path = folder / PROJECTION
-    parts = load_file(path) if path.is_file() else {}
+    if any(tensor.ndim != (2 if kind == PEFT_KIND else 3) for tensor in tensors.values()):
+        raise refused(folder / WEIGHTS, "its tensors are not those of a prefix")
+    parts = read_tensors(folder, PROJECTION) if (folder / PROJECTION).is_file() else {}
     base = config.get("base_model_name_or_path") or "not recorded"
     return Saved(folder, base, kind, tensors, parts)
