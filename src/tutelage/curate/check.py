@@ -91,8 +91,11 @@ class Dataset(Protocol):
         """Lines of `Batch.rows` at these places in the dataset (all of them: only where `count` is
         small), with `at` the place."""
 
+    def columns(self, name: str) -> pl.DataFrame:
+        """The `columns` of a check that was concluded `before`."""
+
     def against(self) -> Mapping[str, Dataset]:
-        """The evaluation sets, by the name the user gave."""
+        """The evaluation sets, by the name the user gave; their rows have the same features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +121,12 @@ class WholeCheck(_Named):
     Attributes:
         uses: the features it needs.
         before: checks of the whole whose `columns` it needs; they are concluded first.
+        against: it compares with evaluation sets, and is skipped where none is given.
     """
 
     uses: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()
+    against: ClassVar[bool] = False
 
     @abstractmethod
     def conclude(self, data: Dataset) -> Conclusion:

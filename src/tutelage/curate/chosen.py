@@ -1,0 +1,186 @@
+"""Which checks an audit runs, and why it leaves the others out.
+
+A check is left out because the user said so, or because what it needs is not there; both are said
+in the result. Nothing is left out silently.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import ModuleType
+
+from tutelage.curate.check import CHECKS, FEATURES, WHOLE_CHECKS, Check, Feature, WholeCheck
+from tutelage.curate.findings import Severity
+from tutelage.data.audit_options import AuditOptions
+from tutelage.errors import UserError, unknown_name
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What an audit runs.
+
+    Attributes:
+        checks: of single rows, by name.
+        features: what the checks of the whole need of each row, by name.
+        whole: checks of the whole, by name, each after those it builds on.
+        skipped: names of the others, with the reason.
+    """
+
+    checks: dict[str, Check]
+    features: dict[str, Feature]
+    whole: dict[str, WholeCheck]
+    skipped: dict[str, str]
+
+    def severity(self, name: str) -> Severity:
+        """Severity of a check's findings, as the user or the check says."""
+        check = self.checks.get(name) or self.whole[name]
+        said = check.options.severity.get(name, check.severity)
+        return check.severity if said == "off" else said
+
+
+def choose(options: AuditOptions, folder: Path = Path(), against: bool = False) -> Chosen:
+    """The checks that the options ask for.
+
+    Args:
+        options: the audit's.
+        folder: what relative paths of own checks start from.
+        against: whether there are evaluation sets to compare with.
+
+    Raises:
+        UserError: an option names no check, or a file of own checks cannot be used.
+    """
+    for path in options.own:
+        load_own(folder / path)
+    known = {*CHECKS.names(), *WHOLE_CHECKS.names()}
+    _check_names(options, known)
+    skipped: dict[str, str] = {}
+    checks = {
+        name: CHECKS.get(name)(options)
+        for name in CHECKS.names()
+        if _wanted(name, CHECKS.get(name), options, skipped)
+    }
+    names = [
+        name
+        for name in _in_order(WHOLE_CHECKS.names())
+        if _wanted(name, WHOLE_CHECKS.get(name), options, skipped, against)
+    ]
+    whole: dict[str, WholeCheck] = {}
+    features: dict[str, Feature] = {}
+    for name in names:
+        check = WHOLE_CHECKS.get(name)(options)
+        missing = [before for before in check.before if before not in whole]
+        if missing:
+            skipped[name] = f"it builds on {missing[0]}, which is left out"
+            continue
+        whole[name] = check
+        features.update({used: FEATURES.get(used)(options) for used in check.uses})
+    return Chosen(checks, features, whole, skipped)
+
+
+def load_own(path: Path) -> ModuleType:
+    """Run a file of own checks, once a process; its decorators register them.
+
+    Raises:
+        UserError: there is no such file, it fails, or it registers nothing.
+    """
+    name = f"tutelage_own_checks_{path.resolve().as_posix()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise UserError("no such file of checks", where=str(path))
+    before = {*CHECKS.names(), *WHOLE_CHECKS.names()}
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError("expected a Python file", where=str(path))
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a stranger's file does wrong
+        raise UserError(f"{type(error).__name__}: {error}", where=str(path)) from error
+    if {*CHECKS.names(), *WHOLE_CHECKS.names()} == before:
+        raise UserError(
+            "the file registers no check",
+            where=str(path),
+            fix='see docs/audit.md, "A check of your own"',
+        )
+    sys.modules[name] = module
+    return module
+
+
+def _check_names(options: AuditOptions, known: Collection[str]) -> None:
+    for setting in ("only", "skip"):
+        for pattern in getattr(options, setting):
+            if not any(fnmatchcase(name, pattern) for name in known):
+                raise unknown_name("check", pattern, known, where=f"audit.{setting}")
+    for name in options.severity:
+        if name not in known:
+            raise unknown_name("check", name, known, where="audit.severity")
+
+
+def _wanted(
+    name: str,
+    check: type[Check] | type[WholeCheck],
+    options: AuditOptions,
+    skipped: dict[str, str],
+    against: bool = True,
+) -> bool:
+    """Whether a check runs; the reason is noted if it does not."""
+    reason = _reason(name, check, options, against)
+    if reason is not None:
+        skipped[name] = reason
+    return reason is None
+
+
+def _reason(
+    name: str, check: type[Check] | type[WholeCheck], options: AuditOptions, against: bool
+) -> str | None:
+    """Why a check is left out; None if it is not."""
+    if options.only and not _named(name, options.only):
+        return "not asked for"
+    if _named(name, options.skip) or options.severity.get(name) == "off":
+        return "left out on request"
+    if options.rules_only and _is_slow(check):
+        return "only rules are asked for"
+    if issubclass(check, WholeCheck) and check.against and not against:
+        return "no evaluation set is given (--against)"
+    for module, extra in _missing(check):
+        return f"needs {module}: pip install 'tutelage[{extra}]'"
+    return None
+
+
+def _named(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _is_slow(check: type[Check] | type[WholeCheck]) -> bool:
+    uses = check.uses if issubclass(check, WholeCheck) else ()
+    return check.slow or any(FEATURES.get(name).slow for name in uses)
+
+
+def _missing(check: type[Check] | type[WholeCheck]) -> Iterator[tuple[str, str]]:
+    """Modules that are not installed, each with the extra that brings it."""
+    uses = check.uses if issubclass(check, WholeCheck) else ()
+    for wanting in (check, *(FEATURES.get(name) for name in uses)):
+        for module in wanting.needs:
+            if importlib.util.find_spec(module) is None:
+                yield module, wanting.extra
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """The names, each after those it builds on."""
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        for before in WHOLE_CHECKS.get(name).before:
+            add(before)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in names:
+        add(name)
+    return ordered
