@@ -283,6 +283,8 @@ def test_an_adapter_is_exported_for_plain_peft(
     assert said.code == 0, said.err
     assert "greedy tokens are equal" in said.out
     assert (tmp_path / "a" / "adapter_model.safetensors").is_file()
+    # Nobody speaks but us.
+    assert all(line.startswith("…") for line in said.err.splitlines()), said.err
 
 
 # --- chat

@@ -22,6 +22,7 @@ from torch import Tensor
 from tutelage.errors import missing_extra
 from tutelage.model.methods.files import CONFIG, WEIGHTS, read_config, read_tensors, refused
 from tutelage.model.options import LoraOptions
+from tutelage.model.quiet import quiet_peft
 
 PREFIX = "base_model.model."
 KEYS = ("lora_A.weight", "lora_B.weight", "lora_magnitude_vector")
@@ -177,8 +178,10 @@ def loaded_by_peft(model: Any, folder: Path) -> Any:
     Raises:
         UserError: PEFT is not installed.
     """
-    try:
-        from peft import PeftModel
-    except ImportError:
-        raise missing_extra("peft", "peft", "proving that the adapter loads elsewhere") from None
-    return PeftModel.from_pretrained(model, folder)
+    with quiet_peft():
+        try:
+            from peft import PeftModel
+        except ImportError:
+            purpose = "proving that the adapter loads elsewhere"
+            raise missing_extra("peft", "peft", purpose) from None
+        return PeftModel.from_pretrained(model, folder)
