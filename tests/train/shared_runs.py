@@ -42,7 +42,7 @@ RUNS: dict[str, dict[str, Any]] = {
 def made(folder: Path, name: str, world: World = ALONE) -> Loop:
     """The loop of a run in its own folder below `folder`."""
     all_of_them = {
-        "checkpoint_every": 1,
+        "checkpoint_every": 3,
         "keep_checkpoints": 9,
         "max_gradient_norm": 0.5,
         "epsilon": EPSILON,

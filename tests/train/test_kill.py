@@ -156,8 +156,7 @@ def when(condition: Callable[[], object], seconds: float = 30) -> Callable[[], N
 
 
 def test_killed_at_random_moments(project: Project, tmp_path: Path) -> None:
-    draw = random.Random(time.time_ns())
-    assert sum(killed_at_random(project, tmp_path / str(n), draw, 3) for n in range(2)) > 1
+    assert killed_at_random(project, tmp_path / "run", random.Random(time.time_ns()), 3) > 0
 
 
 @pytest.mark.slow
@@ -170,7 +169,7 @@ def test_killed_at_many_random_moments(project: Project, tmp_path: Path) -> None
 
 def test_killed_while_a_checkpoint_is_written(project: Project, tmp_path: Path) -> None:
     run, torn = tmp_path / "run", 0
-    for step in (1, 2, 5, 8):
+    for step in (1, 2, 8):
         unfinished = run / "checkpoints" / f".unfinished-step-{step:06d}"
         project.start(run, when(lambda path=unfinished: os.path.exists(path)))  # noqa: PTH110
         torn += unfinished.exists()
@@ -209,25 +208,42 @@ def test_resuming_a_finished_run_ends_well(project: Project) -> None:
     assert training[0] == training[1]
 
 
-@pytest.mark.parametrize("changed", ["data", "recipe", "model"])
-def test_a_changed_run_is_not_resumed(tutelage: Killable, tmp_path: Path, changed: str) -> None:
+def change_data(folder: Path) -> None:
+    with (folder / "rows.jsonl").open("a") as file:
+        file.write('{"instruction": "Say more.", "input": "", "output": "more"}\n')
+
+
+def change_recipe(folder: Path) -> None:
+    recipe = folder / "whole" / "recipe.yaml"
+    text = recipe.read_text()
+    assert "epochs: 2" in text
+    recipe.write_text(text.replace("epochs: 2", "epochs: 3"))
+
+
+def change_model(folder: Path) -> None:
+    tiny_models.save_folder(folder / "base", **SHAPE, rms_norm_eps=1e-3)
+
+
+def test_a_changed_run_is_not_resumed(tutelage: Killable, tmp_path: Path) -> None:
     """And nothing in its folder is touched."""
     project = Project(tmp_path, "lora", tutelage)
-    run = tmp_path / "whole"
-    if changed == "data":
-        with (tmp_path / "rows.jsonl").open("a") as file:
-            file.write('{"instruction": "Say more.", "input": "", "output": "more"}\n')
-    elif changed == "recipe":
-        text = (run / "recipe.yaml").read_text()
-        assert "epochs: 2" in text
-        (run / "recipe.yaml").write_text(text.replace("epochs: 2", "epochs: 3"))
-    else:
-        tiny_models.save_folder(tmp_path / "base", **SHAPE, rms_norm_eps=1e-3)
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    assert project.start(run) == 2
-    assert "other data, another model or other settings" in tutelage.said()
-    assert "Traceback" not in tutelage.said()
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    made = contents(tmp_path)
+    for change in (change_data, change_recipe, change_model):
+        change(tmp_path)
+        before = contents(tmp_path)
+        assert before != made
+        assert project.start(tmp_path / "whole") == 2
+        assert "other data, another model or other settings" in tutelage.said()
+        assert "Traceback" not in tutelage.said()
+        assert contents(tmp_path) == before
+        for path, content in made.items():
+            path.write_bytes(content)
+        assert contents(tmp_path) == made
+    project.finish(tmp_path / "whole")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.slow

@@ -52,6 +52,38 @@ class DiesAt:
     def close(self) -> None: ...
 
 
+class Deaths:
+    """Copies of a run's folder, each as a process that died at that moment would have left it.
+
+    One run gives all of them; that dying in the middle leaves the same is `test_kill`'s to show.
+
+    Args:
+        folder: the run's.
+        copies: where to put them.
+    """
+
+    def __init__(self, folder: Path, copies: Path) -> None:
+        self.folder = folder
+        self.copies = copies
+        self.seen: set[frozenset[tuple[str, bytes]]] = set()
+        self.folders: list[Path] = []
+
+    def record(self, row: object) -> None:
+        """Be a tracker: a row of the log has been written."""
+        self.note()
+
+    def close(self) -> None: ...
+
+    def note(self) -> None:
+        """Copy what is there now, unless it was there before."""
+        paths = self.folder.rglob("*")
+        state = frozenset((str(p), p.read_bytes() if p.is_file() else b"") for p in paths)
+        if state not in self.seen:
+            self.seen.add(state)
+            self.folders.append(self.copies / f"died-{len(self.seen)}")
+            shutil.copytree(self.folder, self.folders[-1])
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_died_after_any_row_of_the_log(tmp_path: Path, variant: str) -> None:
     settings: dict[str, Any] = {
@@ -60,14 +92,12 @@ def test_died_after_any_row_of_the_log(tmp_path: Path, variant: str) -> None:
         "checkpoint_every": 2,
         "patience": 9,
     }
-    whole = make_loop(tmp_path / "whole", **settings)
+    deaths = Deaths(tmp_path / "whole", tmp_path)
+    whole = make_loop(tmp_path / "whole", deaths, **settings)
     finished = whole.run(resume=False)
     rows = log_rows(tmp_path / "whole")
-    assert len(rows) == 8 + 3
-    for row in range(1, len(rows) + 1):
-        folder = tmp_path / f"died-at-{row}"
-        with pytest.raises(DiedError):
-            make_loop(folder, DiesAt(row), **settings).run(resume=False)
+    assert len(rows) == len(deaths.folders) == 8 + 3
+    for folder in deaths.folders:
         with pytest.raises(DiedError):  # and again, soon after
             make_loop(folder, DiesAt(1), **settings).run(resume=True)
         resumed = make_loop(folder, **settings)
@@ -104,47 +134,35 @@ def test_dropout_is_drawn_anew_in_every_pack_of_every_step() -> None:
     assert len({drawn(*place) for place in places}) == 45
 
 
-class Bomb:
-    """Dies before the nth of the file operations that write and remove checkpoints."""
+def before_file_operations(told: Callable[[], None], patch: pytest.MonkeyPatch) -> None:
+    """Tell before each of the operations that write and remove checkpoints."""
 
-    def __init__(self, at: int) -> None:
-        self.at = at
-        self.count = 0
-
-    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any, **named: Any) -> Any:
-            self.count += 1
-            if self.count == self.at:
-                raise DiedError
+    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
+        def telling(*arguments: Any, **named: Any) -> Any:
+            told()
             return function(*arguments, **named)
 
-        return counted
+        return telling
 
-    def arm(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(checkpoint, "save_file", self.wrap(checkpoint.save_file))
-        patch.setattr(checkpoint, "write_json", self.wrap(checkpoint.write_json))
-        patch.setattr(checkpoint, "_flush", self.wrap(checkpoint._flush))
-        patch.setattr(atomic, "_flush", self.wrap(atomic._flush))
-        patch.setattr(Path, "rename", self.wrap(Path.rename))
-        patch.setattr(shutil, "rmtree", self.wrap(shutil.rmtree))
-        patch.setattr(os, "unlink", self.wrap(os.unlink))
-        patch.setattr(os, "rmdir", self.wrap(os.rmdir))
+    patch.setattr(checkpoint, "save_file", wrap(checkpoint.save_file))
+    patch.setattr(checkpoint, "write_json", wrap(checkpoint.write_json))
+    patch.setattr(checkpoint, "_flush", wrap(checkpoint._flush))
+    patch.setattr(atomic, "_flush", wrap(atomic._flush))
+    patch.setattr(Path, "rename", wrap(Path.rename))
+    patch.setattr(shutil, "rmtree", wrap(shutil.rmtree))
+    patch.setattr(os, "unlink", wrap(os.unlink))
+    patch.setattr(os, "rmdir", wrap(os.rmdir))
 
 
 def test_died_at_any_file_operation(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"max_steps": 4, "checkpoint_every": 1, "keep_checkpoints": 1}
     whole = make_loop(tmp_path / "whole", validation=0, **settings)
+    deaths = Deaths(tmp_path / "whole", tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        bomb = Bomb(0)
-        bomb.arm(patch)
+        before_file_operations(deaths.note, patch)
         whole.run(resume=False)
-    assert bomb.count > 30
-    for at in range(1, bomb.count + 1):
-        folder = tmp_path / f"died-at-{at}"
-        with pytest.MonkeyPatch.context() as patch:
-            Bomb(at).arm(patch)
-            with pytest.raises(DiedError):
-                make_loop(folder, validation=0, **settings).run(resume=False)
+    assert len(deaths.folders) > 25
+    for folder in deaths.folders:
         resumed = make_loop(folder, validation=0, **settings)
         for complete in folder.glob("checkpoints/step-*"):
             files = sorted(path.name for path in complete.iterdir())
