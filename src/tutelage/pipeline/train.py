@@ -7,21 +7,18 @@ does not wait for ever; from then on the first of them writes all that the run l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from tutelage import ranks
 from tutelage.errors import UserError
 from tutelage.pipeline.contributions import Contributions
-from tutelage.pipeline.data_figures import data_figures
 from tutelage.pipeline.endpoints import is_elsewhere
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, items_fingerprint, prepare, read
+from tutelage.pipeline.training_figures import training_metrics
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.recipe import Recipe
 from tutelage.recipe import dump as dump_recipe
@@ -30,11 +27,9 @@ from tutelage.rundir import RunFolder, TrainLog, environment, held, read_json, w
 from tutelage.train.checkpoint import Checkpoints
 from tutelage.train.distribution import ALONE, World, joined
 from tutelage.train.energy import EnergyMeter
-from tutelage.train.loop import Loop, Tuned
+from tutelage.train.loop import Loop
 from tutelage.train.objectives import objectives
 from tutelage.train.trackers import Tracker, trackers
-
-PREDICTED = ("predicted_memory_bytes", "predicted_memory_parts")
 
 
 def train(
@@ -82,15 +77,24 @@ def check_folder(out: str | Path, recipe: str | Path, overwrite: bool) -> None:
             fix=f"give the run a folder of its own, such as --out {Path(out) / 'run'}",
         )
     RunFolder.check_free(out, overwrite)
+    with _held_if_there(out):
+        pass
 
 
 def new_folder(out: str | Path, overwrite: bool) -> RunFolder:
     """The run folder, made by the first process.
 
     Raises:
-        UserError: as `RunFolder.create`.
+        UserError: as `RunFolder.create`, or another process is at work on the run to be removed.
     """
-    return RunFolder.create(out, overwrite) if ranks.leads() else RunFolder(Path(out))
+    if not ranks.leads():
+        return RunFolder(Path(out))
+    with _held_if_there(out):
+        return RunFolder.create(out, overwrite)
+
+
+def _held_if_there(out: str | Path) -> AbstractContextManager[None]:
+    return held(Path(out)) if Path(out).is_dir() else nullcontext()
 
 
 def resume(run: str | Path, *, stop_after: int | None = None) -> RunFolder:
@@ -162,24 +166,14 @@ def _train(
     if weights:
         bench.assemble(weights)
     bench.save(run.model)
-    metrics = read_json(run.metrics) if run.metrics.exists() else {}
-    evaluated = metrics["evaluation"]["seconds"] if "evaluation" in metrics else None
-    metrics |= {
-        "schema": 1,
-        "name": recipe.name,
-        "model": _model(bench),
-        "training": _training(bench, tuned, loop.peak) | _predicted(bench, metrics),
-        "data": _data(prepared),
-        "mixture": given.as_dict(recipe.data.mixture),
-        "cost": {
-            "train_seconds": tuned.progress.seconds,
-            "evaluate_seconds": evaluated,
-            "total_seconds": tuned.progress.seconds + (evaluated or 0),
-            "energy_joules": None if resume else energy.joules,
-            "energy_source": energy.source,
-        },
+    before = read_json(run.metrics) if run.metrics.exists() else {}
+    found = training_metrics(bench, prepared, tuned, before)
+    found |= {"mixture": given.as_dict(recipe.data.mixture)}
+    found["cost"] |= {
+        "energy_joules": None if resume else energy.joules,
+        "energy_source": energy.source,
     }
-    write_json(run.metrics, metrics)
+    write_json(run.metrics, found)
     return run
 
 
@@ -239,72 +233,6 @@ def run_fingerprint(bench: Workbench, prepared: Prepared) -> str:
     settings = bench.recipe.model_dump_json(include={"model", "prompt", "train"})
     parts = (settings, bench.loaded.fingerprint, prepared.fingerprint)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _predicted(bench: Workbench, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The memory predicted when the run was made; a resumed run predicts nothing anew."""
-    if bench.memory is None:
-        before = metrics.get("training", {})
-        return {name: before.get(name) for name in PREDICTED}
-    found = (bench.memory.total, bench.memory.prediction.parts())
-    return dict(zip(PREDICTED, found, strict=True))
-
-
-def _training(bench: Workbench, tuned: Tuned, peak: float) -> dict[str, Any]:
-    progress = tuned.progress
-    trainable = bench.method.trainable_parameters(bench.model).values()
-    return {
-        "method": bench.recipe.model.method,
-        "objective": bench.recipe.train.objective,
-        "processes": ranks.size(),
-        "learning_rate": peak,
-        "steps": progress.step,
-        "planned_steps": tuned.steps,
-        "epochs": tuned.epochs,
-        "supervised_tokens": progress.supervised_tokens,
-        "tokens": progress.tokens,
-        "computed_tokens": progress.computed_tokens,
-        "seconds": progress.seconds,
-        "tokens_per_second": progress.tokens / progress.seconds if progress.seconds else None,
-        "peak_memory_bytes": tuned.peak_memory_bytes,
-        "final_loss": tuned.final_loss,
-        "best_validation_loss": progress.best_loss,
-        "best_step": progress.best_step,
-        "handed_on_step": tuned.handed_on,
-        "stopped_early": tuned.stopped_early,
-        "trainable_parameters": sum(parameter.numel() for parameter in trainable),
-        "total_parameters": sum(parameter.numel() for parameter in bench.model.parameters()),
-    }
-
-
-def _data(prepared: Prepared) -> dict[str, Any]:
-    sequences = [sequence for example in prepared.train for sequence in example.all_sequences]
-    supervised = np.array([sequence.supervised_tokens for sequence in sequences])
-    lengths = np.array([len(sequence) for sequence in sequences])
-    splits = {
-        "train": len(prepared.train),
-        "validation": len(prepared.validation),
-        "test": len(prepared.items),
-    }
-    return data_figures(
-        prepared.ledger,
-        splits,
-        items_fingerprint(prepared.items),
-        (lengths - supervised).tolist(),
-        supervised.tolist(),
-    )
-
-
-def _model(bench: Workbench) -> dict[str, Any]:
-    tokenizer = bench.renderer.tokenizer
-    return {
-        "base": bench.recipe.model.base,
-        "template_source": bench.renderer.template.origin,
-        "stop_tokens": [tokenizer.decode([stop]) for stop in sorted(bench.stop_ids)],
-        "dtype": str(bench.loaded.dtype).removeprefix("torch."),
-        "device": str(bench.loaded.device),
-        "notes": bench.notes,
-    }
 
 
 def check_same_items(prepared: Prepared, run: RunFolder) -> None:
