@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 OUT    ?= runs/demo
 
-.PHONY: install demo test test-all lint format bench docs clean
+.PHONY: install demo test test-all lint format bench audit-quality docs clean
 
 install: $(STAMP)
 
@@ -47,6 +47,10 @@ bench: install
 	$(BIN)/python benchmarks/preference_speed.py
 	$(BIN)/python benchmarks/mixtures.py --quick
 	$(BIN)/python benchmarks/tuning_speed.py --minutes 75
+
+# Precision and recall of the checks on the held-back half of labelled data.
+audit-quality: install
+	$(BIN)/python benchmarks/audit_quality
 
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md
