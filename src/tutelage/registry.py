@@ -41,6 +41,10 @@ class Registry(Generic[T]):
 
         return file
 
+    def forget(self, name: str) -> None:
+        """Take out an entry, such as one that a user's file has registered."""
+        del self._entries[name]
+
     def names(self) -> list[str]:
         """All names, sorted."""
         self._fill()

@@ -15,6 +15,7 @@ import typer
 
 from tutelage import __version__, ranks
 from tutelage.cli import (
+    audit,
     chat,
     check,
     demo,
@@ -69,6 +70,7 @@ def _options(
 
 
 app.command("init")(init.init)
+app.command("audit")(audit.audit)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)

@@ -13,6 +13,10 @@ from tutelage.options import Options
 class AuditOptions(Options):
     """Checks, their severities, and what a selection keeps."""
 
+    before_training: Literal["no", "tell", "drop"] = "no"
+    """What a run does before it trains: nothing; audit its training data into `audit/` of the run
+    folder; or also leave out rows with errors, each marked in the ledger."""
+
     only: list[str] = []
     """Run these checks alone (names, or patterns such as `*duplicate*`)."""
 

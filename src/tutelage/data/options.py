@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from tutelage.data.audit_options import AuditOptions
 from tutelage.data.names import matches
 from tutelage.errors import nearest
 from tutelage.options import Options
@@ -219,6 +220,9 @@ class DataOptions(Options):
 
     max_lost: float = Field(default=0.01, ge=0, le=1)
     """Share of rows that may be lost (unreadable or over-long); more stops the run."""
+
+    audit: AuditOptions = AuditOptions()
+    """What an audit of the training data looks for, before a run and in `tutelage audit RECIPE`."""
 
     cache: bool = True
     """Keep the data as it is prepared (read, split and tokenized), and take it from there as long

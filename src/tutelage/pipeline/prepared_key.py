@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -52,7 +52,7 @@ def data_key(recipe: Recipe) -> str | None:
                 with file.path.open("rb") as stream:
                     content = hashlib.file_digest(stream, "sha256").hexdigest()
                 parts.append(repr((file.label, file.task, file.path.name, content)))
-    return _digest(parts)
+    return digest(parts)
 
 
 def whole_key(data: str, renderer: Renderer) -> str | None:
@@ -70,7 +70,7 @@ def whole_key(data: str, renderer: Renderer) -> str | None:
         repr((type(tokenizer).__qualname__, tokenizer.eos_token_id, tokenizer.bos_token_id)),
         repr(special),
     ]
-    return _digest(parts)
+    return digest(parts)
 
 
 @lru_cache(maxsize=1)
@@ -79,19 +79,21 @@ def code_digest() -> str:
     return source_digest(Path(tutelage.__file__).parent)
 
 
-def source_digest(house: Path) -> str:
+def source_digest(
+    house: Path, rooms: Sequence[str] = ROOMS, libraries: Sequence[str] = LIBRARIES
+) -> str:
     """The same, of the source under a folder."""
     files = [
         path
-        for room in ROOMS
+        for room in rooms
         for path in sorted(house.glob(room if room.endswith(".py") else f"{room}/**/*.py"))
     ]
     sources = [f"{path.relative_to(house)}\0{path.read_text('utf-8')}" for path in files]
-    versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    return _digest([*sources, *versions, sys.version, unicodedata.unidata_version])
+    versions = [f"{name} {version(name)}" for name in libraries]
+    return digest([*sources, *versions, sys.version, unicodedata.unidata_version])
 
 
-def _digest(parts: Iterable[str]) -> str:
+def digest(parts: Iterable[str]) -> str:
     """32 hexadecimal characters: enough that no two are ever alike, short enough for a path."""
     lengths = (f"{len(part)}:{part}" for part in parts)  # so that borders count
     return hashlib.sha256("".join(lengths).encode(errors="surrogatepass")).hexdigest()[:32]

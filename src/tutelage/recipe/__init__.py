@@ -6,7 +6,7 @@
 
 from tutelage.purpose import Purpose
 from tutelage.recipe.mistakes import Mistake, RecipeError
-from tutelage.recipe.recipe import LoadedRecipe, Recipe, dump, load, resolve
+from tutelage.recipe.recipe import LoadedRecipe, Recipe, dump, load, of_data, resolve
 from tutelage.recipe.templates import init
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "dump",
     "init",
     "load",
+    "of_data",
     "resolve",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import orjson
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -118,7 +119,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     Raises:
         RecipeError: the file cannot be read, or has mistakes; all of them are named.
     """
-    path, kind = Path(path), Kind(Recipe)
+    path = Path(path)
     root, mistakes = parse(read_text(path), Place(str(path)))
     if root is None:
         empty = Mistake(
@@ -127,6 +128,31 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
             fix=f"`tutelage init --force --out {path}` writes a commented recipe",
         )
         raise RecipeError(mistakes or [empty])
+    return _loaded(root, mistakes, overrides, path)
+
+
+def of_data(sources: Sequence[str], overrides: Sequence[str] = ()) -> LoadedRecipe:
+    """The recipe of nothing but data named on a command line, relative to the current folder.
+
+    Args:
+        sources: files, folders, globs or hub datasets.
+        overrides: settings such as `data.audit.language=en`, applied in order.
+
+    Raises:
+        RecipeError: what is named, or a setting, cannot be used.
+    """
+    text = orjson.dumps({"data": {"train": list(sources)}}).decode()  # JSON is YAML
+    root, mistakes = parse(text, Place("the command line"))
+    if root is None:
+        raise RecipeError(mistakes)
+    return _loaded(root, mistakes, overrides, None)
+
+
+def _loaded(
+    root: Node, mistakes: list[Mistake], overrides: Sequence[str], path: Path | None
+) -> LoadedRecipe:
+    """The recipe of a tree, once the overrides are in it."""
+    kind = Kind(Recipe)
     spell_out(root, kind)
     for override in overrides if isinstance(root.value, dict) else ():
         mistakes += apply(root, kind, override)
@@ -136,8 +162,9 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     known = {(mistake.place, mistake.key) for mistake in mistakes}
     mistakes += [mistake for mistake in invalid if (mistake.place, mistake.key) not in known]
     if mistakes or recipe is None:
-        raise RecipeError(_brought_by(overrides, path, mistakes) if overrides else mistakes)
-    return LoadedRecipe(recipe, path.absolute().parent, root)
+        told = _brought_by(overrides, path, mistakes) if overrides and path else mistakes
+        raise RecipeError(told)
+    return LoadedRecipe(recipe, (path or Path("recipe")).absolute().parent, root)
 
 
 def _brought_by(overrides: Sequence[str], path: Path, mistakes: Sequence[Mistake]) -> list[Mistake]:

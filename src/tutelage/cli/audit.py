@@ -1,0 +1,102 @@
+"""`tutelage audit`: what is wrong with a dataset, row by row and as a whole."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tutelage.cli.arguments import AsJson, Settings, one_of
+
+
+class FailOn(StrEnum):
+    """Findings that make the command fail."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+def audit(
+    data: Annotated[
+        list[str], typer.Argument(help="Files, folders, globs or hub:owner/name; or a recipe.")
+    ],
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="An evaluation set that the data must not hold; repeatable."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is found.")] = Path(
+        "audit"
+    ),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run this check alone (or a pattern); repeatable.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="Leave this check out (or a pattern); repeatable.")
+    ] = None,
+    rules_only: Annotated[
+        bool, typer.Option("--rules-only", help="Leave out what needs embeddings or models.")
+    ] = False,
+    settings: Settings = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option(
+            help="Exit with 1 where there are such findings.",
+            parser=one_of(FailOn, "--fail-on"),
+            metavar="error|warning",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a dataset, row by row, and what is missing as a whole."""
+    import orjson
+
+    from tutelage.data.options import SourceOptions
+    from tutelage.pipeline.audit import audit as run_audit
+    from tutelage.pipeline.audit.options import asked
+
+    named = {"only": only, "skip": skip, "rules_only": rules_only}
+    overrides = [f"data.audit.{key}={json.dumps(value)}" for key, value in named.items() if value]
+    asked_for, base = asked(data, [*overrides, *(settings or [])])
+    found = run_audit(
+        asked_for.train,
+        out,
+        asked_for.audit,
+        against=[SourceOptions(path=path) for path in against or []],
+        base=base,
+    )
+    if as_json:
+        listed = {**found.summary, "findings": found.findings.drop("id").to_dicts()}
+        typer.echo(orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode())
+    else:
+        show(found.summary)
+        typer.echo(f"findings: {out / 'findings.parquet'}, {out / 'audit.json'}")
+    bad = found.summary["counts"]
+    if fail_on and (bad["error"] or (fail_on is FailOn.WARNING and bad["warning"])):
+        raise typer.Exit(1)
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print the verdict, and every check that found something."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, markup=False)
+    console.print(summary["verdict"], soft_wrap=True)
+    table = Table("check", "severity", "rows", "what it is", box=None, pad_edge=False)
+    order = {"error": 0, "warning": 1, "info": 2}
+    found = [(name, one) for name, one in summary["checks"].items() if one["findings"]]
+    for name, one in sorted(found, key=lambda item: (order[item[1]["severity"]], -item[1]["rows"])):
+        table.add_row(name, one["severity"], f"{one['rows']:,}", one["title"])
+    if found:
+        console.print(table)
+    for name in summary["first"][:1]:
+        console.print(f"first: {name}: {summary['checks'][name]['suggestion']}", soft_wrap=True)
+    reasons: dict[str, list[str]] = {}
+    for name, reason in summary["skipped"].items():
+        if reason not in ("not asked for", "left out on request"):
+            reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        console.print(f"left out: {', '.join(names)} ({reason})", soft_wrap=True)

@@ -1,0 +1,190 @@
+"""The job: read a dataset into parts, examine them, conclude on the whole, write it down.
+
+Rows that cannot be read are findings too, and a file that cannot be read is one: the rest is
+audited. What an audit leaves is a folder: `audit.json` and `findings.parquet` to work with,
+`rows.parquet` with what is known of every row, and `audit.html` to look at.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tutelage.curate.check import Conclusion
+from tutelage.curate.chosen import Chosen, choose
+from tutelage.curate.examine import FINDINGS, in_order, labelled
+from tutelage.data.audit_options import AuditOptions
+from tutelage.data.options import SourceOptions
+from tutelage.data.reading import Unread
+from tutelage.data.rows import BadRow
+from tutelage.errors import UserError
+from tutelage.pipeline.audit.dataset import Stored
+from tutelage.pipeline.audit.engine import Engine, Task, local
+from tutelage.pipeline.audit.parts import Read, read_items, read_parts
+from tutelage.pipeline.audit.summary import summary
+from tutelage.pipeline.stages import stage
+from tutelage.rundir import held, replacing, write_json
+
+PARTS = "parts"
+"""Folder inside the audit's, while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit found.
+
+    Attributes:
+        summary: what `audit.json` holds.
+        findings: columns as in `curate.examine.FINDINGS`.
+        chosen: the checks that ran.
+    """
+
+    summary: dict[str, Any]
+    findings: pl.DataFrame
+    chosen: Chosen
+
+
+def audit(
+    sources: Sequence[SourceOptions],
+    out: str | Path,
+    options: AuditOptions | None = None,
+    *,
+    against: Sequence[SourceOptions] = (),
+    base: str | Path = Path(),
+    engine: Engine = local,
+) -> Audited:
+    """Audit a dataset.
+
+    Args:
+        sources: what to read, as in a recipe.
+        out: folder for what is found; what an earlier audit left there is replaced.
+        options: which checks, and their settings; by default all that can be run.
+        against: evaluation sets that the data must not hold.
+        base: folder that relative paths start from.
+        engine: what examines the parts.
+
+    Returns:
+        Summary and findings, as written.
+
+    Raises:
+        UserError: nothing can be read, an option names no check, or a check needs what is not
+            there.
+    """
+    out, base, options = Path(out), Path(base), options or AuditOptions()
+    chosen = choose(options, base, bool(against))
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out):
+        scratch = out / PARTS
+        scratch.mkdir(exist_ok=True)
+        task = Task(options.model_dump_json(), base, bool(against))
+        read = Read()
+        stage("reading and examining rows")
+        parts = engine(read_parts(sources, base, scratch, read), task)
+        if not read.rows:
+            raise _nothing(read)
+        data = Stored(parts, task, sets=_sets(against, base, scratch, task))
+        found = [pl.read_ipc(task.results(part, "findings")) for part in parts]
+        concluded = dict(_conclude(data, chosen))
+        found.extend(_whole(name, one, data, chosen) for name, one in concluded.items())
+        found.append(_unreadable(read.unread))
+        findings = in_order(found)
+        audited = Audited(summary(read, findings, chosen, concluded), findings, chosen)
+        _write(out, audited, data)
+        shutil.rmtree(scratch)
+    return audited
+
+
+def _sets(
+    against: Sequence[SourceOptions], base: Path, scratch: Path, task: Task
+) -> dict[str, Stored]:
+    """The evaluation sets, with the features they are compared by."""
+    features = Task(task.options, task.base, task.against, features_only=True)
+    sets = {}
+    for number, source in enumerate(against):
+        stage(f"reading {source.path}")
+        folder = scratch / f"against-{number}"
+        folder.mkdir(exist_ok=True)
+        read = Read()
+        parts = local(read_items(source, base, folder, read), features)
+        if not read.rows:
+            raise _nothing(read)
+        sets[source.path] = Stored(parts, features)
+    return sets
+
+
+def _conclude(data: Stored, chosen: Chosen) -> Iterable[tuple[str, Conclusion]]:
+    for name, check in chosen.whole.items():
+        stage(f"{name.replace('_', ' ')}: all rows together")
+        conclusion = check.conclude(data)
+        if conclusion.columns is not None:
+            data.concluded[name] = conclusion.columns
+        yield name, conclusion
+
+
+def _whole(name: str, concluded: Conclusion, data: Stored, chosen: Chosen) -> pl.DataFrame:
+    """The findings of a check of the whole, in full."""
+    found = concluded.findings
+    if found.is_empty():
+        return pl.DataFrame(schema=FINDINGS)
+    rows = data.rows(found["at"].unique(maintain_order=True))
+    texts = pl.concat(
+        rows.select("at", field=f"{part}_field", text=part)
+        for part in ("system", "instruction", "input", "response")
+    ).drop_nulls("field")
+    return labelled(found, name, chosen, rows, texts)
+
+
+def _unreadable(unread: Iterable[Unread]) -> pl.DataFrame:
+    """A finding for each row, or file, that could not be read."""
+    lines = [
+        {
+            "row": None if one.source.row < 0 else one.source.row,
+            "source": one.source.file,
+            "check": one.defect.reason.code
+            if isinstance(one.defect, BadRow)
+            else "unreadable_file",
+            "severity": "error",
+            "field": one.defect.field if isinstance(one.defect, BadRow) else None,
+            "detail": one.defect.detail if isinstance(one.defect, BadRow) else one.defect.what,
+            "suggestion": _advice(one.defect),
+        }
+        for one in unread
+    ]
+    return pl.DataFrame(lines, schema=FINDINGS)
+
+
+def _advice(defect: BadRow | UserError) -> str:
+    if isinstance(defect, UserError):
+        return defect.fix or "repair the file, or leave it out"
+    return "repair the row, or leave it out (--clean does)"
+
+
+def _nothing(read: Read) -> UserError:
+    """The error of a dataset of which no row can be read."""
+    if not read.unread:
+        return UserError("the data holds no rows")
+    first = read.unread[0]
+    if isinstance(first.defect, UserError):
+        return first.defect
+    where = f"{first.source.file}, row {first.source.row}"
+    return UserError(
+        f"none of {len(read.unread):,} rows can be read; the first: {first.defect.detail}",
+        where=where,
+    )
+
+
+def _write(out: Path, audited: Audited, data: Stored) -> None:
+    with replacing(out / "findings.parquet") as temporary:
+        audited.findings.drop("id").write_parquet(temporary)
+    listed = audited.findings.drop("id").to_dicts()
+    write_json(out / "audit.json", {**audited.summary, "findings": listed})
+    known = [
+        table.select(pl.all().name.prefix(f"{name}.")) for name, table in data.concluded.items()
+    ]
+    with replacing(out / "rows.parquet") as temporary:
+        pl.concat([data.places(), *known], how="horizontal").write_parquet(temporary)

@@ -1,0 +1,133 @@
+"""An audit reads whatever there is, counts it, and says the same in one process and in several."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import polars as pl
+import pytest
+
+from tutelage.curate.check import CHECKS
+from tutelage.data.audit_options import AuditOptions
+from tutelage.data.options import SourceOptions
+from tutelage.errors import UserError
+from tutelage.pipeline.audit import audit, parts
+
+OWN = """
+from tutelage.curate import CHECKS, Check, matches
+
+@CHECKS.register("{name}")
+class Shouting(Check):
+    title = "Response shouts"
+    suggestion = "write it calmly"
+
+    def find(self, batch):
+        return matches(batch.of("response"), "[A-Z]{{4,}}", "four capitals or more")
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[AuditOptions]:
+    """Options that run one check, from a file of the user's own."""
+    name = f"shouting_{tmp_path.name}"
+    (tmp_path / "own.py").write_text(OWN.format(name=name))
+    yield AuditOptions(own=["own.py"], only=[name])
+    CHECKS.forget(name)
+
+
+def row(number: int, output: str = "fine") -> dict[str, str]:
+    return {"instruction": f"Say something about {number}.", "output": output}
+
+
+def write(path: Path, rows: list[dict[str, str]]) -> SourceOptions:
+    path.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    return SourceOptions(path=path.name)
+
+
+def test_findings_name_file_row_field_and_span(tmp_path: Path, own: AuditOptions) -> None:
+    first = write(tmp_path / "a.jsonl", [row(0), row(1, "no, STOP it"), row(2, "")])
+    second = write(tmp_path / "b.jsonl", [row(3, "LOUD")])
+    found = audit([first, second], tmp_path / "out", own, base=tmp_path)
+    named = found.findings.select("source", "row", "field", "evidence", "start", "end").rows()
+    assert sorted(named, key=str) == [
+        ("a.jsonl", 1, "output", "STOP", 4, 8),
+        ("a.jsonl", 2, "output", None, None, None),
+        ("b.jsonl", 0, "output", "LOUD", 0, 4),
+    ]
+    written = orjson.loads((tmp_path / "out/audit.json").read_bytes())
+    assert written["rows"] == 4
+    assert written["counts"] == {"error": 1, "warning": 2, "info": 0, "clean": 1}
+    assert sum(written["counts"].values()) == written["rows"]
+    assert len(written["findings"]) == 3
+    assert pl.read_parquet(tmp_path / "out/findings.parquet").height == 3
+    assert not (tmp_path / "out/parts").exists()
+
+
+def test_several_processes_find_the_same(
+    tmp_path: Path, own: AuditOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "a.jsonl", [row(n, "LOUD" if n % 3 else "calm") for n in range(40)])
+    whole = audit([source], tmp_path / "one", own, base=tmp_path)
+    monkeypatch.setattr(parts, "PART_ROWS", 7)
+    cut = audit([source], tmp_path / "two", own, base=tmp_path)
+    assert cut.findings.equals(whole.findings)
+    assert cut.summary == whole.summary
+
+
+def test_a_broken_shard_does_not_end_the_rest(tmp_path: Path, own: AuditOptions) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    write(shards / "1.jsonl", [row(0, "LOUD")])
+    (shards / "2.jsonl.gz").write_bytes(gzip.compress(orjson.dumps(row(1)) * 50)[:-20])
+    (shards / "3.jsonl").write_bytes(b"\xff\xfe\x00 not text")
+    (shards / "4.jsonl").write_bytes(
+        orjson.dumps(row(2)) + b'\n{"instruction": "x\xff", "output": 1}'
+    )
+    write(shards / "5.jsonl", [row(3, "LOUD")])
+    found = audit([SourceOptions(path="shards")], tmp_path / "out", own, base=tmp_path)
+    assert found.findings.filter(pl.col("evidence") == "LOUD").height == 2
+    broken = found.findings.filter(pl.col("evidence").is_null())
+    assert set(broken["source"]) >= {"shards/2.jsonl.gz", "shards/3.jsonl", "shards/4.jsonl"}
+    assert all(broken["detail"].str.len_chars() > 0)
+
+
+def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "photo.jsonl").write_bytes(bytes(range(256)) * 10)
+    with pytest.raises(UserError, match="not UTF-8"):
+        audit([SourceOptions(path="photo.jsonl")], tmp_path / "out", base=tmp_path)
+
+
+def test_unknown_checks_are_told_with_the_nearest(tmp_path: Path, own: AuditOptions) -> None:
+    source = write(tmp_path / "a.jsonl", [row(0)])
+    options = AuditOptions(own=own.own, only=["shoutin_*x"])
+    with pytest.raises(UserError, match=r"unknown check 'shoutin_\*x'"):
+        audit([source], tmp_path / "out", options, base=tmp_path)
+
+
+def test_what_was_examined_stays_examined(
+    tmp_path: Path, own: AuditOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it concludes, an audit takes up the parts it has; changed rows it does not."""
+    monkeypatch.setattr(parts, "PART_ROWS", 2)
+    source = write(tmp_path / "a.jsonl", [row(0, "LOUD"), row(1), row(2), row(3)])
+    out = tmp_path / "out"
+    from tutelage.pipeline.audit import engine, job
+
+    with monkeypatch.context() as killing:
+        killing.setattr(job, "summary", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            audit([source], out, own, base=tmp_path)
+    write(tmp_path / "a.jsonl", [row(0, "LOUD"), row(1), row(2), row(3, "LOUD")])
+    examined = []
+    examine = engine.examine
+    monkeypatch.setattr(
+        engine,
+        "examine",
+        lambda batch, chosen: examined.append(batch.first) or examine(batch, chosen),
+    )
+    found = audit([source], out, own, base=tmp_path)
+    assert examined == [2]
+    assert found.findings["row"].to_list() == [0, 3]
