@@ -119,6 +119,7 @@ def test_rows_hold_every_source_once() -> None:
     assert sorted(source for row in rows for source in row.sources) == sorted(asked)
     assert all(row.length % ROW == 0 for row in rows)
     assert all(sum(map(len, row.sources)) <= row.length for row in rows)
+    assert len(list(rows_of([tuple(range(n)) for n in (5, 300, 6)]))) == 2  # short ones together
 
 
 def test_plain_text_is_scored_from_its_second_half() -> None:

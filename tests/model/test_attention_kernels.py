@@ -106,9 +106,10 @@ def _varlen_on_a_cpu() -> Iterator[None]:
         by_query, *by_keys = grads
         return by_query, *(x.unflatten(1, (-1, shared)).sum(dim=2) for x in by_keys)
 
-    varlen._varlen_attn.register_kernel("cpu")(forward)
-    varlen._varlen_attn_backward.register_kernel("cpu")(backward)
-    yield
+    with torch.library._scoped_library("torch_attn", "IMPL") as operators:
+        operators.impl(varlen._varlen_attn._opoverload, forward, "CPU")
+        operators.impl(varlen._varlen_attn_backward._opoverload, backward, "CPU")
+        yield
 
 
 def detached(asked: Heads) -> Heads:

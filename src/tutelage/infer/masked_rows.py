@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
+from tutelage.infer.row_filling import filled_rows
 from tutelage.model.attention import BidirectionalLayout, using
 from tutelage.model.context import context_length
 from tutelage.model.families import Family
@@ -58,26 +59,12 @@ def predictions(
                 f"most {limit}",
                 fix=f"shorten it, or set prompt.max_tokens: {limit}",
             )
-    for numbers in _rows([len(text) for text in texts], row):
+    for numbers in filled_rows([len(text) for text in texts], row):
         hidden = _read(family, model, [texts[number] for number in numbers], row)
         starts = np.cumsum([0, *(len(texts[number]) for number in numbers)])
         wanted = [places[number] + start for number, start in zip(numbers, starts, strict=False)]
         values = _log_probabilities(family, model, hidden[np.concatenate(wanted)])
         yield from zip(numbers, torch.split(values, [len(part) for part in wanted]), strict=True)
-
-
-def _rows(lengths: Sequence[int], row: int) -> Iterator[list[int]]:
-    """Numbers of neighbouring texts that fit into a row together."""
-    numbers: list[int] = []
-    filled = 0
-    for number, length in enumerate(lengths):
-        if numbers and filled + length > row:
-            yield numbers
-            numbers, filled = [], 0
-        numbers.append(number)
-        filled += length
-    if numbers:
-        yield numbers
 
 
 def _read(family: Family, model: PreTrainedModel, texts: Sequence[np.ndarray], row: int) -> Tensor:

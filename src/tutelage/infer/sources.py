@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tutelage.infer.row_filling import filled_rows
 from tutelage.model.attention import BidirectionalLayout, using
 from tutelage.model.attention.layout import Heads
 from tutelage.model.families.encoder_decoder import EncoderDecoder
@@ -48,19 +49,12 @@ def rows_of(sources: Sequence[tuple[int, ...]]) -> Iterator[Reading]:
     Args:
         sources: distinct.
     """
-    waiting: list[tuple[int, ...]] = []
-    filled = 0
-    for source in sources:
-        if len(source) > ROW:
-            yield Reading((source,), -(-len(source) // ROW) * ROW)
-            continue
-        if filled + len(source) > ROW:
-            yield Reading(tuple(waiting), ROW)
-            waiting, filled = [], 0
-        waiting.append(source)
-        filled += len(source)
-    if waiting:
-        yield Reading(tuple(waiting), ROW)
+    # Long ones last, so that none parts two short ones that have room together.
+    ordered = sorted(sources, key=lambda source: len(source) > ROW)
+    for numbers in filled_rows([len(source) for source in ordered], ROW):
+        together = tuple(ordered[number] for number in numbers)
+        rows = max(1, -(-sum(map(len, together)) // ROW))
+        yield Reading(together, rows * ROW)
 
 
 def read_sources(

@@ -7,7 +7,13 @@ answer can be compared with its reference, shown, and be given as the next turn'
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+
+def until_stop(ids: Sequence[int], stop_ids: Collection[int]) -> Sequence[int]:
+    """The ids before the first stop token; all, if there is none."""
+    return ids[: next((at for at, id_ in enumerate(ids) if id_ in stop_ids), len(ids))]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
-from tutelage.prompt.answer import AnswerForm
+from tutelage.prompt.answer import AnswerForm, until_stop
 from tutelage.prompt.encoding import PieceEncoder, token_id
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.pieces import Piece
@@ -165,9 +165,10 @@ class Dialogue:
         """What generated ids say: up to the first stop token, without what the template adds,
         thinking between `<think>` and `</think>`.
         """
-        end = next((at for at, id_ in enumerate(ids) if id_ in self.stop_ids), len(ids))
-        text = self.encoder.decode_marked(ids[:end])
-        return self.encoder.without_marks(self._answer_form.said(text, ended=end < len(ids)))
+        said = until_stop(ids, self.stop_ids)
+        text = self.encoder.decode_marked(said)
+        ended = len(said) < len(ids)
+        return self.encoder.without_marks(self._answer_form.said(text, ended=ended))
 
     # What the template does
 

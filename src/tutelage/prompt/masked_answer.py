@@ -25,6 +25,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
+from tutelage.prompt.answer import until_stop
 from tutelage.prompt.encoding import PieceEncoder
 from tutelage.prompt.form import AnswerTooLong
 from tutelage.prompt.options import PromptOptions
@@ -138,9 +139,8 @@ class MaskedAnswer:
 
     def answer(self, ids: Sequence[int]) -> str:
         """What stands at the places, up to the token that ends the answer."""
-        end = next((at for at, id_ in enumerate(ids) if id_ in self.stop_ids), len(ids))
-        text = self.encoder.without_marks(self.encoder.decode_marked(ids[:end]))
-        return text.removeprefix(self._turn.lead)
+        said = self.encoder.decode_marked(until_stop(ids, self.stop_ids))
+        return self.encoder.without_marks(said).removeprefix(self._turn.lead)
 
 
 def _required(tokenizer: PreTrainedTokenizerBase, id_: int | None, name: str) -> int:

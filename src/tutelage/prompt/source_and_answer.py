@@ -25,6 +25,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
+from tutelage.prompt.answer import until_stop
 from tutelage.prompt.encoding import PieceEncoder
 from tutelage.prompt.form import Form
 from tutelage.prompt.options import PromptOptions
@@ -164,8 +165,8 @@ class SourceAndAnswer:
 
     def answer(self, ids: Sequence[int]) -> str:
         """What the decoder wrote behind its opening."""
-        end = next((at for at, id_ in enumerate(ids) if id_ in self.stop_ids), len(ids))
-        return self._answers.without_marks(self._answers.decode_marked(ids[:end])).strip()
+        said = self._answers.decode_marked(until_stop(ids, self.stop_ids))
+        return self._answers.without_marks(said).strip()
 
 
 def _frame(tokenizer: PreTrainedTokenizerBase, side: Literal["text", "text_target"]) -> Frame:
