@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tutelage.data.example import Source
 from tutelage.data.fates import REASONS, Fate, Reason
+from tutelage.data.ledger_rows import Rows
 from tutelage.errors import UserError
 from tutelage.rundir import replacing
 
@@ -25,23 +26,6 @@ SHOWN = 5
 """Lost rows named in an error."""
 
 
-class _Names:
-    """Strings stored once, each as a small number."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._codes: dict[str, int] = {}
-
-    def code(self, name: str) -> int:
-        code = self._codes.setdefault(name, len(self.names))
-        if code == len(self.names):
-            self.names.append(name)
-        return code
-
-    def find(self, name: str) -> int | None:
-        return self._codes.get(name)
-
-
 class Ledger:
     """Every row read, its task, split and fate.
 
@@ -49,23 +33,13 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._files = _Names()
-        self._tasks = _Names()
-        self._splits = _Names()
-        self._file = array("i")
-        self._row = array("q")
-        self._task = array("i")
-        self._split = array("i")
-        self._fate = bytearray()
-        self._trained = array("i")
-        # Place of each row by file code and row number; -1 where a number is not used.
-        self._places: list[array[int]] = []
+        self._rows = Rows()
         self._mark_place = array("q")
         self._mark_reason: list[Reason] = []
         self._mark_detail: list[str] = []
 
     def __len__(self) -> int:
-        return len(self._fate)
+        return len(self._rows)
 
     def register(self, source: Source, task: str, split: str) -> None:
         """Enter a row as kept.
@@ -78,30 +52,16 @@ class Ledger:
         Raises:
             ValueError: the row is registered already.
         """
-        file = self._files.code(source.file)
-        if file == len(self._places):
-            self._places.append(array("q"))
-        places = self._places[file]
-        missing = source.row + 1 - len(places)
-        if missing > 0:
-            places.extend([-1] * missing)
-        if places[source.row] != -1:
-            raise ValueError(f"{source.file} row {source.row} is registered twice")
-        places[source.row] = len(self)
-        self._file.append(file)
-        self._row.append(source.row)
-        self._task.append(self._tasks.code(task))
-        self._split.append(self._splits.code(split))
-        self._fate.append(Fate.KEPT)
-        self._trained.append(0)
+        self._rows.add(source, task, split)
 
     def assign(self, source: Source, *, task: str | None = None, split: str | None = None) -> None:
         """Correct a row's task or split."""
-        place = self._place(source)
+        rows = self._rows
+        place = rows.place(source)
         if task is not None:
-            self._task[place] = self._tasks.code(task)
+            rows.task[place] = rows.tasks.code(task)
         if split is not None:
-            self._split[place] = self._splits.code(split)
+            rows.split[place] = rows.splits.code(split)
 
     def mark(self, source: Source, fate: Fate, reason: Reason, detail: str = "") -> None:
         """Make a row's fate worse, or leave it, and add a reason.
@@ -118,27 +78,27 @@ class Ledger:
         """
         if fate == Fate.KEPT:
             raise ValueError("a kept row needs no mark")
-        place = self._place(source)
-        self._fate[place] = max(self._fate[place], fate)
+        place = self._rows.place(source)
+        self._rows.fate[place] = max(self._rows.fate[place], fate)
         self._mark_place.append(place)
         self._mark_reason.append(reason)
         self._mark_detail.append(detail)
 
     def note_trained(self, source: Source, times: int) -> None:
         """Note how often a row was trained on."""
-        self._trained[self._place(source)] = times
+        self._rows.trained[self._rows.place(source)] = times
 
     def tasks(self) -> set[str]:
         """The tasks of all rows."""
-        return {self._tasks.names[code] for code in set(self._task)}
+        return {self._rows.tasks.names[code] for code in set(self._rows.task)}
 
     def fate(self, source: Source) -> Fate:
         """The fate of a registered row."""
-        return Fate(self._fate[self._place(source)])
+        return Fate(self._rows.fate[self._rows.place(source)])
 
     def counts(self) -> dict[str, int]:
         """Rows by fate, every fate named: `{"kept": …, "changed": …, …}`."""
-        return {fate.name.lower(): self._fate.count(fate) for fate in Fate}
+        return {fate.name.lower(): self._rows.fate.count(fate) for fate in Fate}
 
     def reasons(self) -> dict[str, int]:
         """Rows by reason code, most frequent first; a row with two reasons counts in both."""
@@ -154,7 +114,7 @@ class Ledger:
     def lost_share(self) -> float:
         """Lost rows over all rows but those set aside on purpose (not sampled, copies of tests)."""
         lost = self.lost()
-        set_aside = self._fate.count(Fate.DROPPED) - lost
+        set_aside = self._rows.fate.count(Fate.DROPPED) - lost
         return lost / max(len(self) - set_aside, 1)
 
     def check(self, max_lost: float) -> None:
@@ -183,21 +143,6 @@ class Ledger:
         details (lists)."""
         import polars as pl
 
-        rows = pl.DataFrame(
-            {
-                "file": pl.Series(self._file, dtype=pl.Int32),
-                "row": pl.Series(self._row, dtype=pl.Int64),
-                "task": pl.Series(self._task, dtype=pl.Int32),
-                "split": pl.Series(self._split, dtype=pl.Int32),
-                "fate": pl.Series(self._fate, dtype=pl.UInt8),
-                "trained": pl.Series(self._trained, dtype=pl.Int32),
-            }
-        ).with_columns(
-            _names("file", self._files.names),
-            _names("task", self._tasks.names),
-            _names("split", self._splits.names),
-            _names("fate", [fate.name.lower() for fate in Fate]),
-        )
         marks = (
             pl.DataFrame(
                 {
@@ -212,7 +157,8 @@ class Ledger:
         )
         none = pl.lit([], dtype=pl.List(pl.String))
         return (
-            rows.with_row_index("place")
+            self._rows.table()
+            .with_row_index("place")
             .join(marks, on="place", how="left", maintain_order="left")
             .drop("place")
             .with_columns(pl.col("reasons", "details").fill_null(none))
@@ -241,19 +187,7 @@ class Ledger:
 
     def _fill(self, table: pl.DataFrame) -> None:
         """Take over a table's rows; only those that have marks are looked at one by one."""
-        if not table.select("file", "row").is_unique().all():
-            raise ValueError("a row stands in it twice")
-        self._file = array("i", _codes(table["file"], self._files))
-        self._row = array("q", table["row"])
-        self._task = array("i", _codes(table["task"], self._tasks))
-        self._split = array("i", _codes(table["split"], self._splits))
-        self._fate = bytearray(Fate[fate.upper()] for fate in table["fate"])
-        self._trained = array("i", table["trained"])
-        self._places = [array("q") for _ in self._files.names]
-        for place, (file, row) in enumerate(zip(self._file, self._row, strict=True)):
-            places = self._places[file]
-            places.extend([-1] * (row + 1 - len(places)))
-            places[row] = place
+        self._rows = Rows.of_table(table)
         marked = table.with_row_index("place").filter(table["reasons"].list.len() > 0)
         for place, reasons, details in marked.select("place", "reasons", "details").iter_rows():
             for code, detail in zip(reasons, details, strict=True):
@@ -261,19 +195,11 @@ class Ledger:
                 self._mark_reason.append(REASONS[code])
                 self._mark_detail.append(detail)
 
-    def _place(self, source: Source) -> int:
-        """Position of a row in the columns."""
-        file = self._files.find(source.file)
-        places = array("q") if file is None else self._places[file]
-        if source.row >= len(places) or places[source.row] == -1:
-            raise KeyError(f"{source.file} row {source.row} was never registered")
-        return places[source.row]
-
     def _lost_places(self) -> set[int]:
         return {
             place
             for place, reason in zip(self._mark_place, self._mark_reason, strict=True)
-            if reason.lost and self._fate[place] == Fate.DROPPED
+            if reason.lost and self._rows.fate[place] == Fate.DROPPED
         }
 
     def _describe(self, place: int) -> str:
@@ -285,21 +211,5 @@ class Ledger:
             )
             if at == place and reason.lost
         ]
-        return f"{self._files.names[self._file[place]]} row {self._row[place]}: {'; '.join(said)}"
-
-
-def _names(column: str, names: list[str]) -> pl.Expr:
-    """Numbers of a column turned back into their names."""
-    import polars as pl
-
-    return pl.col(column).replace_strict(
-        list(range(len(names))), names, return_dtype=pl.String, default=None
-    )
-
-
-def _codes(column: pl.Series, names: _Names) -> pl.Series:
-    """A column's names as numbers."""
-    import polars as pl
-
-    known = [names.code(name) for name in column.unique(maintain_order=True)]
-    return column.replace_strict(names.names, known, return_dtype=pl.Int32)
+        source = self._rows.source(place)
+        return f"{source.file} row {source.row}: {'; '.join(said)}"
