@@ -39,6 +39,10 @@ def audit(
     rules_only: Annotated[
         bool, typer.Option("--rules-only", help="Leave out what needs embeddings or models.")
     ] = False,
+    cleaned: Annotated[
+        Path | None,
+        typer.Option("--clean", help="Write a cleaned copy, in the form of the data."),
+    ] = None,
     settings: Settings = None,
     fail_on: Annotated[
         FailOn | None,
@@ -55,11 +59,14 @@ def audit(
 
     from tutelage.data.options import SourceOptions
     from tutelage.pipeline.audit import audit as run_audit
+    from tutelage.pipeline.audit import check_target, clean
     from tutelage.pipeline.audit.options import asked
 
     named = {"only": only, "skip": skip, "rules_only": rules_only}
     overrides = [f"data.audit.{key}={json.dumps(value)}" for key, value in named.items() if value]
     asked_for, base = asked(data, [*overrides, *(settings or [])])
+    if cleaned is not None:
+        check_target(asked_for.train, cleaned, base)
     found = run_audit(
         asked_for.train,
         out,
@@ -67,12 +74,16 @@ def audit(
         against=[SourceOptions(path=path) for path in against or []],
         base=base,
     )
+    counts = None if cleaned is None else clean(asked_for.train, found, cleaned, base)
     if as_json:
         listed = {**found.summary, "findings": found.findings.drop("id").to_dicts()}
         typer.echo(orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode())
     else:
         show(found.summary)
         typer.echo(f"findings: {out / 'findings.parquet'}, {out / 'audit.json'}")
+        if counts is not None:
+            said = ", ".join(f"{number:,} {fate}" for fate, number in counts.items())
+            typer.echo(f"cleaned copy: {cleaned} ({said})")
     bad = found.summary["counts"]
     if fail_on and (bad["error"] or (fail_on is FailOn.WARNING and bad["warning"])):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ row into a `Draft`; source, task and meta are filled in by the reader for all fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,15 @@ def _itself(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [record]
 
 
+Fold = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any] | None]], Mapping[str, Any] | None]
+
+
+def _alone(
+    record: Mapping[str, Any], rows: Sequence[Mapping[str, Any] | None]
+) -> Mapping[str, Any] | None:
+    return rows[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One shape of rows.
@@ -49,16 +58,30 @@ class Format:
         needs: alternatives, each a set of keys; a row of this format has all keys of one.
         read: a row, with the options of its source, to a draft; raises `BadRow`.
         unfold: a record of the file to its rows, for formats whose records hold several.
+        fold: the record again, with its rows as they are now, None for one that is left out; None
+            where no row is left.
     """
 
     name: str
     needs: tuple[frozenset[str], ...]
     read: Callable[[Row, SourceOptions], Draft]
     unfold: Callable[[Mapping[str, Any]], list[Mapping[str, Any]]] = _itself
+    fold: Fold = _alone
 
     def score(self, record: Mapping[str, Any]) -> int:
         """How specifically the record has this format: keys needed and found, 0 for no match."""
         return max((len(keys) for keys in self.needs if keys <= record.keys()), default=0)
+
+
+def refolded(
+    inner: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any] | None]
+) -> list[dict[str, Any]]:
+    """The objects that rows were unfolded from, as the rows are now; without those left out."""
+    return [
+        {key: row[key] for key in before}
+        for before, row in zip(inner, rows, strict=True)
+        if row is not None
+    ]
 
 
 FORMATS: Registry[Format] = Registry("format", "tutelage.data.formats")

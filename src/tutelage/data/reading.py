@@ -108,6 +108,14 @@ def stream(sources: Iterable[SourceOptions], folder: Path) -> Iterator[Reading |
 
 def pending_rows(origin: Origin, options: SourceOptions, label: str) -> Iterator[Pending]:
     """The rows of a file with the format that reads them; records of several are unfolded."""
+    for _, rows in unfolded_records(origin, options, label):
+        yield from rows
+
+
+def unfolded_records(
+    origin: Origin, options: SourceOptions, label: str
+) -> Iterator[tuple[Mapping[str, Any] | BadRow, list[Pending]]]:
+    """The records of a file, each with its rows."""
     stream = origin.records()
     task = options.task or origin.task
     head = list(islice(stream, SAMPLE))
@@ -116,8 +124,11 @@ def pending_rows(origin: Origin, options: SourceOptions, label: str) -> Iterator
     extra = 0
     for number, values in chain(head, stream):
         parts = _unfolded(values, shape)
-        for i, part in enumerate(parts):
-            yield Pending(Source(label, number + extra + i), part, shape, task)
+        places = (Source(label, number + extra + i) for i in range(len(parts)))
+        yield (
+            values,
+            [Pending(place, part, shape, task) for place, part in zip(places, parts, strict=True)],
+        )
         extra += len(parts) - 1
 
 

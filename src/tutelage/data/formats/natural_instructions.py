@@ -13,7 +13,7 @@ from typing import Any
 
 from tutelage.data.conversation import assistant, joined, user
 from tutelage.data.fates import Reason
-from tutelage.data.format import FORMATS, Draft, Format
+from tutelage.data.format import FORMATS, Draft, Format, refolded
 from tutelage.data.options import SourceOptions
 from tutelage.data.rows import BadRow, Row, wrong
 
@@ -35,6 +35,15 @@ def unfold(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         {**shared, **instance} if isinstance(instance, Mapping) else {"instance": instance}
         for instance in instances
     ]
+
+
+def fold(
+    record: Mapping[str, Any], rows: Sequence[Mapping[str, Any] | None]
+) -> Mapping[str, Any] | None:
+    """The task with the instances that are left, as they are now."""
+    kept = refolded(record["Instances"], rows)
+    shared = next((row for row in rows if row is not None), record)
+    return {**record, "Definition": shared["definition"], "Instances": kept} if kept else None
 
 
 def read(row: Row, options: SourceOptions) -> Draft:
@@ -61,5 +70,5 @@ def _outputs(row: Row) -> tuple[str, ...]:
 
 
 FORMATS.register("natural_instructions")(
-    Format("natural_instructions", (frozenset({"Definition", "Instances"}),), read, unfold)
+    Format("natural_instructions", (frozenset({"Definition", "Instances"}),), read, unfold, fold)
 )

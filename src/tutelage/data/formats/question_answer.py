@@ -14,7 +14,7 @@ from typing import Any
 
 from tutelage.data.conversation import assistant, joined, system_turn, user
 from tutelage.data.fates import Reason
-from tutelage.data.format import FORMATS, Draft, Format
+from tutelage.data.format import FORMATS, Draft, Format, refolded
 from tutelage.data.options import SourceOptions
 from tutelage.data.rows import BadRow, Row, wrong
 
@@ -36,6 +36,22 @@ def unfold(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         raise wrong(
             "paragraphs", paragraphs, "a list of {context, qas: [{question, …}]}"
         ) from error
+
+
+def fold(
+    record: Mapping[str, Any], rows: Sequence[Mapping[str, Any] | None]
+) -> Mapping[str, Any] | None:
+    """The article with the questions that are left, as they are now."""
+    if "paragraphs" not in record:
+        return rows[0]
+    left = list(rows)
+    paragraphs = []
+    for paragraph in record["paragraphs"]:
+        own, left = left[: len(paragraph["qas"])], left[len(paragraph["qas"]) :]
+        questions = refolded(paragraph["qas"], own)
+        if questions:
+            paragraphs.append({**paragraph, "qas": questions})
+    return {**record, "paragraphs": paragraphs} if paragraphs else None
 
 
 def read(row: Row, options: SourceOptions) -> Draft:
@@ -79,5 +95,6 @@ FORMATS.register("question_answer")(
         ),
         read,
         unfold,
+        fold,
     )
 )

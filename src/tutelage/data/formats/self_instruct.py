@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tutelage.data.format import FORMATS, Format
+from tutelage.data.format import FORMATS, Format, refolded
 from tutelage.data.formats.alpaca import read
 from tutelage.data.rows import wrong
 
@@ -20,6 +20,15 @@ def unfold(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [{**shared, **instance} for instance in instances]
 
 
+def fold(
+    record: Mapping[str, Any], rows: Sequence[Mapping[str, Any] | None]
+) -> Mapping[str, Any] | None:
+    """The record with the instances that are left, as they are now."""
+    kept = refolded(record["instances"], rows)
+    shared = next((row for row in rows if row is not None), record)
+    return {**record, "instruction": shared["instruction"], "instances": kept} if kept else None
+
+
 FORMATS.register("self_instruct")(
-    Format("self_instruct", (frozenset({"instruction", "instances"}),), read, unfold)
+    Format("self_instruct", (frozenset({"instruction", "instances"}),), read, unfold, fold)
 )

@@ -1,5 +1,6 @@
 """Audit a dataset before anything is trained on it. Behind `tutelage audit`."""
 
-from tutelage.pipeline.audit.job import audit
+from tutelage.pipeline.audit.clean import check_target, clean
+from tutelage.pipeline.audit.job import Audited, audit
 
-__all__ = ["audit"]
+__all__ = ["Audited", "audit", "check_target", "clean"]

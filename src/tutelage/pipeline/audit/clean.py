@@ -1,0 +1,219 @@
+"""The cleaned copy: the same files in the same form, without what is surely harmful.
+
+A row with an error is mended where its check can mend it, and left out where it cannot; a warning
+is mended or left as it is. Every row's fate is in a ledger that leads from old rows to new: nothing
+is left out without a name, and nothing changed without saying by which check.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tutelage.curate.chosen import Chosen
+from tutelage.data.fates import Fate
+from tutelage.data.options import SourceOptions
+from tutelage.data.reading import Pending, unfolded_records
+from tutelage.data.rows import BadRow
+from tutelage.data.sources import Origin, origins
+from tutelage.data.sources.records import COMPRESSED, SUFFIXES
+from tutelage.data.sources.writers import check_writable, write_rows
+from tutelage.errors import UserError
+from tutelage.pipeline.audit.job import Audited
+from tutelage.rundir import replacing
+
+LEDGER = "ledger.parquet"
+
+COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "source": pl.String,
+    "row": pl.Int64,
+    "new_source": pl.String,
+    "new_row": pl.Int64,
+    "fate": pl.String,
+    "checks": pl.List(pl.String),
+}
+"""Columns of the ledger: where a row was, where it is now (null where it is left out), what became
+of it, and the checks that decided so."""
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def clean(
+    sources: Sequence[SourceOptions], audited: Audited, out: str | Path, base: str | Path = Path()
+) -> dict[str, int]:
+    """Write a cleaned copy of what was audited.
+
+    Args:
+        sources: as they were audited.
+        audited: what was found.
+        out: a file, where one file was audited; else a folder, which gets a file for each.
+        base: folder that relative paths start from.
+
+    Returns:
+        How many rows were kept, changed and dropped.
+
+    Raises:
+        UserError: the copy would overwrite what it is of, or its form cannot be written.
+    """
+    files = [(origin, options) for options in sources for origin in origins(options, Path(base))]
+    targets = _targets([origin.label for origin, _ in files], Path(out), Path(base))
+    cleaner = _Cleaner(audited)
+    for (origin, options), target in zip(files, targets, strict=True):
+        if cleaner.reads(origin):
+            write_rows(target, cleaner.rows(origin, options, target))
+    ledger = targets[0].with_suffix(".ledger.parquet") if _is_file(Path(out)) else Path(out, LEDGER)
+    with replacing(ledger) as temporary:
+        pl.DataFrame(cleaner.lines, schema=COLUMNS, orient="row").write_parquet(temporary)
+    fates = (Fate.KEPT, Fate.CHANGED, Fate.DROPPED)
+    return {fate.name.lower(): cleaner.counts[fate] for fate in fates}
+
+
+def check_target(sources: Sequence[SourceOptions], out: str | Path, base: str | Path) -> None:
+    """Tell before an audit whether its cleaned copy can be written.
+
+    Raises:
+        UserError: it cannot.
+    """
+    labels = [origin.label for options in sources for origin in origins(options, Path(base))]
+    _targets(labels, Path(out), Path(base))
+
+
+def _is_file(out: Path) -> bool:
+    """Whether the user named a file for the copy: by its suffix."""
+    suffixes = [suffix.lower() for suffix in out.suffixes if suffix.lower() not in COMPRESSED]
+    return bool(suffixes) and suffixes[-1] in SUFFIXES
+
+
+def _targets(labels: Sequence[str], out: Path, base: Path) -> list[Path]:
+    """Where the copy of each file goes."""
+    if _is_file(out) and len(labels) > 1:
+        raise UserError(
+            f"{len(labels)} files were audited, and their copy is to be one file",
+            where=f"--clean {out}",
+            fix="name a folder",
+        )
+    targets = [out] if _is_file(out) else [out / _relative(label) for label in labels]
+    twice = next((target for target, count in Counter(targets).items() if count > 1), None)
+    if twice is not None:
+        raise UserError(f"two files would be written to {twice}", where=f"--clean {out}")
+    for label, target in zip(labels, targets, strict=True):
+        check_writable(target)
+        if (base / label).resolve() == target.resolve():
+            raise UserError(
+                "the cleaned copy would overwrite the data",
+                where=f"--clean {out}",
+                fix="name another",
+            )
+    return targets
+
+
+def _relative(label: str) -> Path:
+    """A file's place in the folder: its path below the current one, or its name."""
+    path = Path(label)
+    return Path(path.name) if path.is_absolute() or ".." in path.parts else path
+
+
+@dataclass(slots=True)
+class _Cleaner:
+    """Applies what was found, row by row, and notes what becomes of each."""
+
+    audited: Audited
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
+    counts: Counter[Fate] = field(default_factory=Counter)
+    _found: dict[tuple[str, int], list[tuple[str, str, str | None]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.audited.findings.filter(pl.col("severity") != "info").drop_nulls("row")
+        self._found = {}
+        for file, row, *rest in wanted.select(
+            "source", "row", "check", "severity", "field"
+        ).iter_rows():
+            self._found.setdefault((file, row), []).append((rest[0], rest[1], rest[2]))
+
+    def reads(self, origin: Origin) -> bool:
+        """Whether any row of a file could be read; of one that is broken there is no copy."""
+        return origin.label in self.audited.summary["files"]
+
+    def rows(
+        self, origin: Origin, options: SourceOptions, target: Path
+    ) -> Iterator[Mapping[str, Any]]:
+        """The records of a file as they are to be."""
+        place = 0
+        try:
+            for values, pending in unfolded_records(origin, options, origin.label):
+                kept = []
+                for row in pending:
+                    kept.append(self._row(row, target, place))
+                    place += kept[-1] is not None
+                if isinstance(values, BadRow) or not any(row is not None for row in kept):
+                    continue
+                record = pending[0].shape.fold(values, kept)
+                if record is not None:
+                    yield record
+        except UserError:
+            return  # the file breaks off here, which the audit has said
+
+    def _row(self, pending: Pending, target: Path, place: int) -> Mapping[str, Any] | None:
+        found = self._found.get((pending.source.file, pending.source.row), [])
+        now = _mended(pending.values, found, self.audited.chosen)
+        fate = Fate.KEPT
+        if now is None:
+            fate = Fate.DROPPED
+        elif now is not pending.values:
+            fate = Fate.CHANGED
+        self.counts[fate] += 1
+        checks = [] if fate is Fate.KEPT else sorted({check for check, _, _ in found})
+        there = (None, None) if now is None else (str(target), place)
+        self.lines.append((*pending.source, *there, fate.name.lower(), checks))
+        return now
+
+
+def _mended(
+    values: Mapping[str, Any] | BadRow,
+    found: Sequence[tuple[str, str, str | None]],
+    chosen: Chosen,
+) -> Mapping[str, Any] | None:
+    """A row with its findings mended; None where an error cannot be."""
+    if isinstance(values, BadRow):
+        return None
+    now: dict[str, Any] | Mapping[str, Any] = values
+    for name, severity, place in dict.fromkeys(found):
+        text = None if place is None else _at(now, _path(now, place))
+        check = chosen.checks.get(name)
+        mended = check.fix(text) if check is not None and text is not None else None
+        if mended is not None and mended != text and place is not None:
+            now = copy.deepcopy(now) if now is values else now
+            _put(now, _path(now, place), mended)
+        elif mended is None and severity == "error":
+            return None
+    return now
+
+
+def _path(values: Any, place: str) -> list[str | int]:
+    """The steps to a field; a key may hold dots, so a key that is there is one step."""
+    if isinstance(values, Mapping) and place in values:
+        return [place]
+    return [int(number) if number else name for number, name in _STEP.findall(place)]
+
+
+def _at(values: Any, path: Sequence[str | int]) -> str | None:
+    """The text of a field, None where there is none."""
+    try:
+        for step in path:
+            values = values[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return values if isinstance(values, str) else None
+
+
+def _put(values: Any, path: Sequence[str | int], text: str) -> None:
+    for step in path[:-1]:
+        values = values[step]
+    values[path[-1]] = text

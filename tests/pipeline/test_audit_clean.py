@@ -1,0 +1,152 @@
+"""A cleaned copy: the same form, errors mended or left out, and a ledger from old rows to new."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+
+from tutelage.curate.check import CHECKS, Check
+from tutelage.curate.findings import matches
+from tutelage.data.audit_options import AuditOptions
+from tutelage.data.options import SourceOptions
+from tutelage.data.reading import Reading, stream
+from tutelage.errors import UserError
+from tutelage.pipeline.audit import audit, check_target, clean
+
+
+@pytest.fixture
+def options() -> Iterator[AuditOptions]:
+    """One check that can mend, one that cannot, and one that only warns."""
+
+    class Mends(Check):
+        severity, title, suggestion = "error", "tab", "use a space"
+
+        def find(self, batch: Any) -> pl.DataFrame:
+            return matches(batch.texts, "~", "a wave")
+
+        def fix(self, text: str) -> str:
+            return text.replace("~", "-")
+
+    class Drops(Check):
+        severity, title, suggestion = "error", "bad", "leave it out"
+
+        def find(self, batch: Any) -> pl.DataFrame:
+            return matches(batch.of("response"), "BAD", "bad")
+
+    class Warns(Check):
+        severity, title, suggestion = "warning", "odd", "look"
+
+        def find(self, batch: Any) -> pl.DataFrame:
+            return matches(batch.of("response"), "odd", "odd")
+
+    made = {"made_mends": Mends, "made_drops": Drops, "made_warns": Warns}
+    for name, check in made.items():
+        CHECKS.register(name)(check)
+    yield AuditOptions(only=["made_*"])
+    for name in made:
+        CHECKS.forget(name)
+
+
+ROWS = [
+    {"instruction": "a?", "output": "fine", "id": 1},
+    {"instruction": "b~?", "output": "odd ~", "id": 2},
+    {"instruction": "c?", "output": "BAD", "id": 3},
+    {"instruction": "d?", "output": "", "id": 4},
+    {"instruction": "e?", "output": "odd", "id": 5},
+]
+CLEAN = [ROWS[0], {"instruction": "b-?", "output": "odd -", "id": 2}, ROWS[4]]
+
+
+def cleaned(folder: Path, name: str, options: AuditOptions, out: str) -> dict[str, int]:
+    source = [SourceOptions(path=name)]
+    found = audit(source, folder / "audit", options, base=folder)
+    return clean(source, found, folder / out, folder)
+
+
+def read(folder: Path, name: str) -> list[Any]:
+    rows = stream([SourceOptions(path=name)], folder)
+    return [dict(row.values) for row in rows if isinstance(row, Reading)]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.jsonl.gz", "a.parquet", "a.csv", "a.tsv"])
+def test_each_form_stays_what_it_is(tmp_path: Path, name: str, options: AuditOptions) -> None:
+    path = tmp_path / name
+    lines = b"\n".join(map(orjson.dumps, ROWS))
+    match name:
+        case "a.json":
+            path.write_bytes(orjson.dumps(ROWS))
+        case "a.jsonl":
+            path.write_bytes(lines)
+        case "a.jsonl.gz":
+            path.write_bytes(gzip.compress(lines))
+        case "a.parquet":
+            pl.DataFrame(ROWS).write_parquet(path)
+        case _:
+            pl.DataFrame(ROWS).write_csv(path, separator="," if name == "a.csv" else "\t")
+    counts = cleaned(tmp_path, name, options, f"new/{name}")
+    assert counts == {"kept": 2, "changed": 1, "dropped": 2}
+    as_read = [
+        {key: str(value) for key, value in row.items()} for row in read(tmp_path, f"new/{name}")
+    ]
+    assert as_read == [{key: str(value) for key, value in row.items()} for row in CLEAN]
+    ledger = pl.read_parquet(next((tmp_path / "new").glob("*.ledger.parquet")))
+    assert ledger.select("row", "new_row", "fate").rows() == [
+        (0, 0, "kept"),
+        (1, 1, "changed"),
+        (2, None, "dropped"),
+        (3, None, "dropped"),
+        (4, 2, "kept"),
+    ]
+    assert ledger["checks"].to_list()[2] == ["made_drops"]
+
+
+def test_records_of_several_rows_keep_those_that_are_left(
+    tmp_path: Path, options: AuditOptions
+) -> None:
+    instances = [{"input": "1", "output": "fine"}, {"input": "2", "output": "BAD"}]
+    task = {"Definition": "Say it~.", "Instances": instances}
+    (tmp_path / "task.json").write_bytes(orjson.dumps(task))
+    cleaned(tmp_path, "task.json", options, "new.json")
+    (left,) = orjson.loads((tmp_path / "new.json").read_bytes())
+    assert left == {"Definition": "Say it-.", "Instances": [instances[0]]}
+
+
+def test_turns_are_mended_where_they_stand(tmp_path: Path, options: AuditOptions) -> None:
+    turns = [{"role": "user", "content": "Hi~"}, {"role": "assistant", "content": "a ~ b"}]
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps({"messages": turns}))
+    cleaned(tmp_path, "a.jsonl", options, "new.jsonl")
+    (row,) = read(tmp_path, "new.jsonl")
+    assert [turn["content"] for turn in row["messages"]] == ["Hi-", "a - b"]
+
+
+def test_a_folder_gets_a_file_for_each(tmp_path: Path, options: AuditOptions) -> None:
+    (tmp_path / "d").mkdir()
+    for name in ("x.jsonl", "y.jsonl"):
+        (tmp_path / "d" / name).write_bytes(b"\n".join(map(orjson.dumps, ROWS)))
+    cleaned(tmp_path, "d", options, "new")
+    assert read(tmp_path, "new/d/x.jsonl") == read(tmp_path, "new/d/y.jsonl") == CLEAN
+    assert pl.read_parquet(tmp_path / "new/ledger.parquet").height == 10
+
+
+@pytest.mark.parametrize(
+    ("names", "out", "said"),
+    [
+        (["a.jsonl"], "a.jsonl", "would overwrite"),
+        (["a.jsonl", "b.jsonl"], "c.jsonl", "2 files were audited"),
+        (["a.jsonl"], "c.conll", "not written as '.conll'"),
+    ],
+)
+def test_mistakes_are_told_before_the_audit(
+    tmp_path: Path, names: list[str], out: str, said: str
+) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(orjson.dumps(ROWS[0]))
+    sources = [SourceOptions(path=name) for name in names]
+    with pytest.raises(UserError, match=said):
+        check_target(sources, tmp_path / out, tmp_path)
