@@ -25,7 +25,7 @@ from tutelage.train.packing import micro_batches
 
 KINDS = ["llama", "gpt2", "qwen3", "mistral", "gemma3_text", "phi3", "olmo2", "granite", "cohere"]
 LAZY = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 _models: dict[tuple[str, str, torch.dtype], tuple[PreTrainedModel, PreTrainedModel]] = {}
 

@@ -114,7 +114,7 @@ def test_a_dpo_step_is_the_mean_over_its_pairs(tmp_path: Path) -> None:
 
 
 def test_unlikelihood_makes_the_desired_likelier_and_the_undesired_less(tmp_path: Path) -> None:
-    loop = make_loop(tmp_path, objective="unlikelihood", epochs=20)
+    loop = make_loop(tmp_path, objective="unlikelihood", epochs=12)
     loop.run(resume=False)
     first, *_, last = steps(tmp_path)
     for row in (first, last):
