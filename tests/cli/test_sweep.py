@@ -225,7 +225,9 @@ def test_what_is_impossible_is_told_before_anything_runs(
     long = {"task": "long", "instruction": "Say it. " * 100, "input": "", "output": "it"}
     (own_project / "long.jsonl").write_text(json.dumps(long) + "\n")
     lost = ("--set", "data.validation=[long.jsonl]", "--set", "prompt.over_long=drop")
-    assert "no examples are left for it" in refused(*OVER[:2], *lost, "--set", "data.max_lost=0.5")
+    assert "no examples are left for it" in refused(
+        *("--over", "method=lora"), *lost, *("--set", "data.max_lost=0.5")
+    )
     assert "--budget" in refused(*OVER, "--budget", "soon")
     assert "--over" in refused()
     (own_project / "sweep.json").write_text(json.dumps({}))

@@ -40,7 +40,7 @@ def test_json_comes_back_with_null_for_what_json_has_not(
     path = tmp_path_factory.mktemp("json") / "value.json"
     write_json(path, value)
     assert read_json(path) == plain(value)
-    assert "NaN" not in json.dumps(json.loads(path.read_text(), parse_constant=pytest.fail))
+    json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN, which JSON has not
 
 
 def test_json_takes_numpy_numbers(tmp_path: Path) -> None:
