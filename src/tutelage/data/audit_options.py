@@ -38,8 +38,9 @@ class AuditOptions(Options):
     redact: bool = False
     """In a cleaned copy, replace personal data by the name of its kind."""
 
-    near_duplicate: float = Field(default=0.8, gt=0, le=1)
-    """Jaccard similarity of word 5-grams from which two rows are near-duplicates."""
+    near_duplicate: float = Field(default=0.6, gt=0, le=1)
+    """Share of words in common (Jaccard similarity of bags of words) from which two rows are
+    near-duplicates; one word in five replaced leaves 0.67."""
 
     semantic_duplicate: float = Field(default=0.9, gt=0, le=1)
     """Cosine similarity of embeddings from which two prompts ask the same."""

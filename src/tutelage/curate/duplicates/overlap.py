@@ -1,0 +1,91 @@
+"""How much of their words two rows share, for sure: Jaccard similarity of bags of words.
+
+Shared words over all words of both, each counted as often as it occurs. With one word in five
+replaced it is 2/3, wherever the changes are, and 0.82 with one in ten. Order is left out of
+account: among 6,000 Alpaca rows the four pairs that share six words in ten say the same.
+
+A passage under many questions, and a definition over many inputs, make most of their rows' words;
+such rows are not the same. So instructions, inputs and answers that differ keep two rows apart,
+however much else they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tutelage.curate.words import PROMPT, joined, words
+
+CHUNK_WORDS = 4_000_000
+"""Words that are compared at a time, which bounds memory whatever the rows' lengths."""
+
+DIFFERENT = 1 / 3
+"""Likeness below which two fields say different things: half of their words are other ones."""
+
+FIELD_WORDS = 5
+"""Fields of fewer words are not compared by themselves: one word changed is too much of them."""
+
+Rows = Callable[[pl.Series], pl.DataFrame]
+"""Lines of `Batch.rows` at places in ascending order."""
+
+
+def overlaps(
+    pairs: NDArray[np.int64], rows: Rows, counts: NDArray[np.uint32]
+) -> NDArray[np.float64]:
+    """Jaccard similarity of the words of each pair of rows.
+
+    Args:
+        pairs: (pairs, 2) places of rows.
+        rows: gives the rows at places.
+        counts: (rows,) number of words of every row.
+
+    Returns:
+        (pairs,) from 0 to 1; 0 where instructions, inputs or answers differ.
+    """
+    if len(pairs) == 0:
+        return np.zeros(0)
+    size = counts[pairs].sum(axis=1, dtype=np.int64)
+    chunk = (np.cumsum(size) - 1) // CHUNK_WORDS
+    cuts = np.flatnonzero(np.diff(chunk)) + 1
+    return np.concatenate([_overlaps(part, rows) for part in np.split(pairs, cuts)])
+
+
+def _overlaps(pairs: NDArray[np.int64], rows: Rows) -> NDArray[np.float64]:
+    places, local = np.unique(pairs, return_inverse=True)
+    local = local.reshape(pairs.shape)
+    lines = rows(pl.Series(places))
+    whole, _ = _jaccard(lines.select(joined(*PROMPT, "response")).to_series(), local)
+    fields = {name: _jaccard(lines[name], local) for name in ("instruction", "input", "response")}
+    has_input = fields["input"][1] > 0
+    # Where the input of one row stands in the instruction of the other, prompts are not compared.
+    comparable = has_input[:, 0] == has_input[:, 1]
+    for name, (likeness, size) in fields.items():
+        differs = (likeness < DIFFERENT) & (size.min(axis=1) >= FIELD_WORDS)
+        whole[differs & (comparable | (name == "response"))] = 0
+    return whole
+
+
+def _jaccard(
+    texts: pl.Series, pairs: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Likeness of pairs of texts, and (pairs, 2) how many words they have."""
+    found = words(texts)
+    bags = (
+        pl.DataFrame({"text": found.owners(), "word": found.hashes})
+        .group_by("text", "word")
+        .len("n")
+    )
+    table = pl.DataFrame({"text": pairs[:, 0], "other": pairs[:, 1]}).with_row_index("pair")
+    shared = (
+        table.join(bags, on="text")
+        .join(bags, left_on=["other", "word"], right_on=["text", "word"], suffix="_other")
+        .group_by("pair")
+        .agg(pl.min_horizontal("n", "n_other").sum().alias("shared"))
+    )
+    common = np.zeros(len(pairs))
+    common[shared["pair"].to_numpy()] = shared["shared"].to_numpy()
+    size: NDArray[np.int64] = found.counts()[pairs]
+    return common / np.maximum(size.sum(axis=1) - common, 1), size

@@ -1,0 +1,32 @@
+"""What two rows with the same content have in common: hashes of 64 bits.
+
+Among a million rows the chance that any two different texts share one is 3 in 100 million.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tutelage.curate.batch import Batch
+from tutelage.curate.check import FEATURES, Feature
+from tutelage.curate.words import PROMPT, joined, normalised
+
+_SYSTEM_AND_PROMPT = ("system", *PROMPT)
+
+
+@FEATURES.register("content")
+class Content(Feature):
+    """Hashes of the row as it stands (`verbatim`), and of its `prompt` and `answer` normalised.
+
+    `answer_words` is the number of words in the answer.
+    """
+
+    def of(self, batch: Batch) -> pl.DataFrame:
+        """`verbatim`, `prompt`, `answer` (UInt64) and `answer_words` (UInt32) of each row."""
+        parts = pl.struct(*_SYSTEM_AND_PROMPT, "response")
+        return batch.rows.select(
+            parts.hash(1).alias("verbatim"),
+            normalised(joined(*_SYSTEM_AND_PROMPT)).hash(2).alias("prompt"),
+            normalised(pl.col("response")).hash(3).alias("answer"),
+            pl.col("response").str.count_matches(r"\S+").alias("answer_words"),
+        )
