@@ -1,0 +1,181 @@
+r"""Signs of text that attacks a model: jailbreaks, injected instructions, forged turns.
+
+One sign rarely proves anything ("act as a travel agent" is honest work), so that signs have weights
+and a text needs `ENOUGH`. What is decisive alone (an order to ignore all previous instructions, a
+`[INSERT PROMPT HERE]`) weighs that much. Weights were set on the developed half of the jailbreak
+prompts against all of XSTest's safe prompts and 8,600 Alpaca, Dolly and code rows of that half.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+ENOUGH = 4
+"""Weight from which a text is an attack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that attacks say.
+
+    Attributes:
+        name: what it is, for the finding.
+        weight: how much it proves, against `ENOUGH`.
+        pattern: for Python and for Rust's regex crate alike, case ignored, `^` at any line.
+    """
+
+    name: str
+    weight: int
+    pattern: str
+
+
+_ANY = r"[^.\n]{0,40}?"
+SIGNS = (
+    Sign(
+        "tells the model to ignore its instructions",
+        4,
+        rf"\b(?:ignore|disregard|forget|override|bypass|discard)\b{_ANY}\b(?:previous|prior|above"
+        rf"|earlier|preceding|all|any|your|every|openai|safety)\b{_ANY}\b(?:instructions?|rules"
+        r"|prompts?|guidelines|directions|directives|programming|polic(?:y|ies)|orders"
+        r"|conversations?"
+        r"|training|constraints)\b",
+    ),
+    Sign(
+        "names a known jailbreak",
+        4,
+        r"\bdo anything now\b|\bdeveloper mode\b|\bjailbreak(?:ed|ing|s)?\b|\[insert (?:the )?"
+        r"(?:prompt|request|question|user|your)[^\]]{0,30}\]|\bDAN mode\b|\b(?:anti|evil|based"
+        r"|chad|"
+        r"dark|devil|mongo|omni|omega|un)-?gpt\b",
+    ),
+    Sign(
+        "forges a turn of the conversation",
+        4,
+        r"<\|(?:im_start|system|start_header_id)\|>|<<sys>>|\[system\](?:\(|:)|\[/?inst\]"
+        r"|^ *(?:#{2,} *)?(?:system|new) (?:prompt|message|instructions?) *:",
+    ),
+    Sign(
+        "asks for hidden instructions",
+        4,
+        rf"\b(?:reveal|print|repeat|show|output|display|leak|tell me){_ANY}\byour (?:system prompt"
+        r"|(?:initial|original|hidden|secret|system) (?:instructions|prompt|rules|guidelines))",
+    ),
+    Sign(
+        "frees the model of rules",
+        2,
+        r"\b(?:free (?:of|from)|freed from|broken? free|unbound by|not bound by"
+        r"|n[o']t (?:confined|limited|"
+        r"restricted|bound)|without (?:any )?|no |any |ignor[a-z]+ |disregard[a-z]* |lacks? "
+        r"|absence of |regardless of "
+        r"|does(?: not|n.t) (?:care about|follow|have) (?:any )?|concerns? (?:for|about) )"
+        r"(?:[a-z]+ ){0,3}(?:restrictions?|limits|limitations|filters?|censorship|ethic(?:s|al)?"
+        r"|moral(?:s|ity)?"
+        r"|legality|content polic|openai|remorse|guidelines)\b",
+    ),
+    Sign(
+        "wants what is forbidden",
+        1,
+        r"\b(?:illegal|unethical|immoral|amoral|unfiltered|uncensored|unhinged|unrestricted"
+        r"|hate.?speech"
+        r"|harmful|offensive|profanity|inappropriate|swear)\b",
+    ),
+    Sign(
+        "gives the model another self",
+        1,
+        r"\b(?:act(?:ing)? (?:as|like)|pretend|role-?play|simulat[a-z]+|immerse yourself"
+        r"|you are now"
+        r"|you will now|from now on|embod(?:y|ying)|take on the role|in the role of|replaced by"
+        r"|personalit(?:y|ies)|persona|hypothetical)\b",
+    ),
+    Sign("names the model or its maker", 1, r"\b(?:chatgpt|openai|gpt-?[345]|language model)\b"),
+    Sign(
+        "forbids to refuse or to leave the role",
+        2,
+        r"\b(?:(?:break|stay(?:ing)? in|breaking|out of|remain in) (?:your )?character|(?:never"
+        r"|do not|don.t|cannot"
+        r"|can.t|must not|will not|won.t|without|none of) (?:ever )?(?:refus[a-z]+|declin[a-z]+"
+        r"|deny|reject[a-z]*"
+        r"|warn[a-z]*|moraliz[a-z]+|apologi[sz][a-z]+|disclaimers?|say(?:ing)? (?:that )?(?:you"
+        r"|it|he|she) ca)"
+        r"|no matter (?:how|what)|any(?:thing| and every[a-z]*) (?:the )?(?:user|request|i) asks?"
+        r"|must (?:obey|comply|always answer)|stay a [a-z]+)\b",
+    ),
+    Sign(
+        "wants two answers, one of them free",
+        2,
+        r"\b(?:two|2|both) (?:different |separate |distinct |possible )*(?:ways|responses"
+        r"|personalit[a-z]+|styles"
+        r"|answers|outputs)\b|\bway you would normally\b|\banswer me normally\b",
+    ),
+)
+
+_CHANGE = (
+    r"add|adapt|adjust|advertise|alter|append|attach|augment|begin|blend|change|combine|conclude"
+    r"|convert|craft"
+    r"|deliver|direct|embed|employ|encode|encrypt|end|engage|enhance|enlist|enrich|ensure|finish"
+    r"|fortify|fuse"
+    r"|group|hide|hint|include|incorporate|inject|infuse|insert|integrate|link|make|meld|mention"
+    r"|merge|mix"
+    r"|modify|optimi[sz]e|place|prefix|prepend|present|promote|provide|put|recommend|remove"
+    r"|rephrase|replace"
+    r"|reverse|rewrite|scramble|shuffle|spell|start|suffix|suggest|translate|transform|use|weave"
+    r"|interweave"
+    r"|work|write|absorb|consider"
+)
+_ANSWER = (
+    r"(?:response|answer|reply|output|code(?:base)?|solution|implementation|algorithm"
+    r"|architecture)"
+)
+DIRECTIVE = Sign(
+    "a document gives the model orders",
+    4,
+    rf"(?:^|[.!?\n\"”] *)(?:in your {_ANSWER}|your {_ANSWER} (?:should|must)\b|(?:please,? "
+    rf"|to proceed, "
+    rf"|you (?:should|must|may|could) |[a-z]+ly,? )?(?:{_CHANGE})\b(?:[^.!?\n]"
+    rf"|[.!?][a-z0-9_\"]){{0,120}}?\byour "
+    rf"(?:[a-z]+ |[a-z]+'s )?{_ANSWER})\b",
+)
+"""Orders about "your response" are for whoever writes the instruction. In a document that is only
+to be read (an input, a tool's result) they are an injection (Yi et al. 2023, BIPIA)."""
+
+
+class Attack(NamedTuple):
+    """What a text does to attack, and where it shows most."""
+
+    signs: Sequence[Sign]
+    start: int
+    end: int
+
+    @property
+    def weight(self) -> int:
+        """Sum of its signs' weights."""
+        return sum(sign.weight for sign in self.signs)
+
+
+def attack(text: str, signs: Sequence[Sign] = SIGNS) -> Attack | None:
+    """The attack in a text, if its signs weigh enough; the first of the weightiest is where it
+    is."""
+    matches = [(sign, match) for sign in signs if (match := _compiled(sign.pattern).search(text))]
+    if sum(sign.weight for sign, _ in matches) < ENOUGH:
+        return None
+    _, where = max(matches, key=lambda pair: (pair[0].weight, -pair[1].start()))
+    return Attack([sign for sign, _ in matches], *where.span())
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+
+
+def sieve(signs: Sequence[Sign]) -> str:
+    """A pattern of Rust's regex crate that every text with an attack matches.
+
+    No attack is made of the lightest signs alone. Word boundaries are those of ASCII: Unicode's
+    take ten times as long.
+    """
+    heavy = (sign.pattern.replace(r"\b", r"(?-u:\b)") for sign in signs if sign.weight > 1)
+    return "(?im)" + "|".join(f"(?:{pattern})" for pattern in heavy)
