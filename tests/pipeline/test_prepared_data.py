@@ -346,14 +346,14 @@ def test_many_at_once_make_one(inputs: Inputs, cache: Path) -> None:
 def test_a_file_that_changes_while_it_is_read_is_not_kept(
     inputs: Inputs, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = job.load_data
+    read = job.load_rows
 
     def interrupted(*arguments: Any) -> Any:
         splits = read(*arguments)
         flip(inputs.folder / "pairs.jsonl")
         return splits
 
-    monkeypatch.setattr(job, "load_data", interrupted)
+    monkeypatch.setattr(job, "load_rows", interrupted)
     inputs.prepare()
     assert entries(cache) == []
 

@@ -53,6 +53,7 @@ class Reason(Enum):
     # The row was set aside on purpose.
     NOT_SAMPLED = ("not_sampled", False, "the row was not drawn (the source's limit)")
     DUPLICATE_OF_TEST = ("duplicate_of_test", False, "its prompt stands in a set kept for testing")
+    AUDIT_ERROR = ("audit_error", False, "the audit found an error in the row")
     NO_RESPONSE = ("no_response", False, "the row has no desired response to learn from")
     NO_NEGATIVE = ("no_negative", False, "the row has no undesired response to compare with")
     # The row met the tokenizer and the length limit.

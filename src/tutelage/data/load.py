@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from tutelage.data.example import Example, Source
 from tutelage.data.fates import Fate, Reason
@@ -24,12 +25,15 @@ from tutelage.data.sources import origins
 from tutelage.data.splits import Splits, split
 
 
-def load(options: DataOptions, folder: Path) -> Splits:
+def load(
+    options: DataOptions, folder: Path, leave_out: Mapping[Source, str] | None = None
+) -> Splits:
     """Read, detect, and split.
 
     Args:
         options: the recipe's `data`.
         folder: the recipe's folder, which relative paths start from.
+        leave_out: rows not to train on, by the name of their file, with the reason.
 
     Returns:
         Examples to train on, to validate with and to test with, and the ledger of all rows.
@@ -39,7 +43,7 @@ def load(options: DataOptions, folder: Path) -> Splits:
             read are marks in the ledger; `ledger.check` turns too many into an error.
     """
     reader = _Reader(folder, options.seed, Ledger())
-    train = reader.read(options.train, "train")
+    train = reader.read(options.train, "train", leave_out or {})
     validation = _own(options.validation, reader, "validation")
     test = _own(options.test, reader, "test")
     return split(train, validation, test, options, reader.ledger)
@@ -62,12 +66,21 @@ class _Reader:
     labels: Counter[str] = field(default_factory=Counter)
     """How often each file was read: a second reading has rows of its own in the ledger."""
 
-    def read(self, sources: Iterable[SourceOptions], split: str) -> list[Example]:
+    def read(
+        self,
+        sources: Iterable[SourceOptions],
+        split: str,
+        leave_out: Mapping[Source, str] = MappingProxyType({}),
+    ) -> list[Example]:
         """All examples of a split's sources, in order."""
-        return [example for options in sources for example in self._source(options, split)]
+        return [
+            example for options in sources for example in self._source(options, split, leave_out)
+        ]
 
-    def _source(self, options: SourceOptions, split: str) -> Iterator[Example]:
-        pending = self._registered(options, split)
+    def _source(
+        self, options: SourceOptions, split: str, leave_out: Mapping[Source, str]
+    ) -> Iterator[Example]:
+        pending = self._registered(options, split, leave_out)
         if options.limit is not None:
             pending = self._drawn(pending, options.limit)
         for row in pending:
@@ -76,15 +89,21 @@ class _Reader:
             except BadRow as defect:
                 self.ledger.mark(row.source, Fate.DROPPED, defect.reason, defect.detail)
 
-    def _registered(self, options: SourceOptions, split: str) -> Iterator[Pending]:
-        """Every row of a source, entered in the ledger."""
+    def _registered(
+        self, options: SourceOptions, split: str, leave_out: Mapping[Source, str]
+    ) -> Iterator[Pending]:
+        """Every row of a source, entered in the ledger; those to leave out end there."""
         for origin in origins(options, self.folder):
             self.labels[origin.label] += 1
             times = self.labels[origin.label]
             label = origin.label if times == 1 else f"{origin.label} (reading {times})"
             for row in pending_rows(origin, options, label):
                 self.ledger.register(row.source, row.task, split)
-                yield row
+                reason = leave_out.get(Source(origin.label, row.source.row))
+                if reason is None:
+                    yield row
+                else:
+                    self.ledger.mark(row.source, Fate.DROPPED, Reason.AUDIT_ERROR, reason)
 
     def _drawn(self, pending: Iterator[Pending], limit: int) -> Iterator[Pending]:
         """At most `limit` rows, drawn by hash, in their order; the rest is marked."""

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from tutelage.data.load import load as load_data
 from tutelage.data.splits import Splits
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
@@ -25,6 +24,7 @@ from tutelage.infer.endpoint.backend import Endpoint, key_of
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.protocol import Reply
 from tutelage.infer.options import Side as SideName
+from tutelage.pipeline.audit.before import load_rows
 from tutelage.pipeline.data_figures import data_figures
 from tutelage.pipeline.export_data import test_items, turns
 from tutelage.pipeline.items import Item
@@ -228,7 +228,7 @@ def _questions(recipe: Recipe) -> tuple[Splits, list[Item]]:
         UserError: too many rows were lost, or answers to the items could not be scored.
     """
     stage("reading the data")
-    splits = load_data(recipe.data, Path())
+    splits = load_rows(recipe.data)
     splits.ledger.check(recipe.data.max_lost)
     items = test_items(recipe, splits)
     if not items:

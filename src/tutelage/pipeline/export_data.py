@@ -19,7 +19,6 @@ import orjson
 from tutelage.data.example import Example, Message
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
-from tutelage.data.load import load as load_data
 from tutelage.data.options import MixtureOptions
 from tutelage.data.rows import BadRow
 from tutelage.data.splits import Splits
@@ -28,6 +27,7 @@ from tutelage.data.tuning_files.service import SERVICES, Service
 from tutelage.data.tuning_files.tokens import MESSAGE_TOKENS, TokenCounter, token_counter
 from tutelage.errors import UserError
 from tutelage.model.new_folder import check_vacant, new_folder
+from tutelage.pipeline.audit.before import load_rows
 from tutelage.pipeline.items import Item, answerable, at_most
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.system import with_system
@@ -61,7 +61,7 @@ def export_data(
     service = SERVICES.get(to, where="--to")
     check_vacant(Path(out))
     resolved = load_recipe(recipe, overrides).resolved()
-    splits = load_data(resolved.data, Path())
+    splits = load_rows(resolved.data)
     splits.ledger.check(resolved.data.max_lost)
     writer = _Writer(service, resolved.prompt, splits.ledger, token_counter())
     files = writer.files({"train": splits.train, "validation": splits.validation})

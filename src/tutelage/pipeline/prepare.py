@@ -14,20 +14,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from tutelage.data.example import Example
 from tutelage.data.fates import REASONS, Fate, Reason
 from tutelage.data.ledger import Ledger
-from tutelage.data.load import load as load_data
 from tutelage.data.mixture import Mixture, plan
 from tutelage.data.splits import Splits
 from tutelage.errors import UserError
 from tutelage.evaluate.scoring import check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.pipeline import prepared as store
+from tutelage.pipeline.audit.before import load_rows
 from tutelage.pipeline.columns import Columns, ColumnsBuilder
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.items import Item, answerable, at_most, items_fingerprint
@@ -108,7 +107,7 @@ class Data:
         """
         if self._splits is None:
             stage("reading the data")
-            self._splits = load_data(self.recipe.data, Path())
+            self._splits = load_rows(self.recipe.data)
             self._splits.ledger.check(self.recipe.data.max_lost)
         return self._splits
 

@@ -19,8 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import tutelage
+from tutelage.data.audit_options import AuditOptions
+from tutelage.data.options import DataOptions
 from tutelage.data.sources.hub import PREFIX
 from tutelage.data.sources.paths import find
+from tutelage.errors import UserError
 from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
 
@@ -29,6 +32,9 @@ ROOMS = (
     *("pipeline/prepare*.py", "pipeline/columns.py", "pipeline/items.py"),
 )
 """Source that decides what prepared data holds."""
+
+AUDIT_ROOMS = ("data", "constraints", "curate")
+"""Source that decides what an audit finds."""
 
 LIBRARIES = (
     *("jinja2", "numpy", "orjson", "polars", "pyarrow"),
@@ -42,8 +48,15 @@ def data_key(recipe: Recipe) -> str | None:
     Raises:
         UserError: a file is not there or cannot be read.
     """
-    options = recipe.data
-    parts = [code_digest(), options.model_dump_json(exclude={"max_lost", "cache", "mixture"})]
+    return rows_key(recipe.data)
+
+
+def rows_key(options: DataOptions) -> str | None:
+    """The same, of a recipe's `data`."""
+    drops = options.audit.before_training == "drop"
+    unused = {"max_lost", "cache", "mixture", *(() if drops else ("audit",))}
+    parts = [code_digest(), options.model_dump_json(exclude=unused)]
+    parts += [audit_digest(options.audit)] if drops else []
     for sources in (options.train, options.validation, options.test):
         for source in sources if isinstance(sources, list) else []:
             if source.path.startswith(PREFIX):
@@ -71,6 +84,22 @@ def whole_key(data: str, renderer: Renderer) -> str | None:
         repr(special),
     ]
     return digest(parts)
+
+
+def audit_digest(options: AuditOptions) -> str:
+    """Digest of what decides an audit's findings beside the rows.
+
+    Raises:
+        UserError: a file of own checks cannot be read.
+    """
+    own = []
+    for path in options.own:
+        try:
+            own.append(Path(path).read_text("utf-8"))
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", where=path) from error
+    code = source_digest(Path(tutelage.__file__).parent, AUDIT_ROOMS)
+    return digest([options.model_dump_json(), *own, code])
 
 
 @lru_cache(maxsize=1)

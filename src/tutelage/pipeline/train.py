@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tutelage import ranks
 from tutelage.errors import UserError
+from tutelage.pipeline.audit.before import keep_audit
 from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.endpoints import is_elsewhere
 from tutelage.pipeline.memory import fit_memory
@@ -153,6 +154,7 @@ def _train(
             dump_recipe(recipe, run.recipe)
         write_json(run.environment, environment())
         prepared.ledger.write(run.ledger)
+        keep_audit(recipe.data, run.audit)
     with joined(bench.loaded.device) as world, _watchers(recipe, run) as watching:
         with EnergyMeter() as energy:
             loop = make_loop(bench, prepared, run, watching, world)

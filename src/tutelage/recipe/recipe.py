@@ -205,6 +205,7 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
         for source in sources if isinstance(sources, list) else []:
             if not source["path"].startswith("hub:"):
                 source["path"] = absolute(source["path"])
+    values["data"]["audit"]["own"] = [absolute(path) for path in recipe.data.audit.own]
     if recipe.prompt.template is not None:
         values["prompt"]["template"] = absolute(recipe.prompt.template)
     if recipe.evaluate.general_text not in (None, "builtin"):

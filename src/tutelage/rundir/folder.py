@@ -18,6 +18,7 @@ _PARTS = {
     "recipe.yaml": "tutelage run",
     "environment.json": "tutelage run",
     "ledger.parquet": "tutelage train",
+    "audit": "tutelage train",
     "log.jsonl": "tutelage train",
     "checkpoints": "tutelage train",
     "model": "tutelage train",
@@ -134,6 +135,11 @@ class RunFolder:
     def ledger(self) -> Path:
         """The fate of every row (Parquet)."""
         return self.path / "ledger.parquet"
+
+    @property
+    def audit(self) -> Path:
+        """Folder of what an audit of the training data found, where the recipe asks for one."""
+        return self.path / "audit"
 
     @property
     def log(self) -> Path:

@@ -17,20 +17,13 @@ from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
-import tutelage
 from tutelage.curate.chosen import Chosen, choose
 from tutelage.curate.examine import examine
 from tutelage.data.audit_options import AuditOptions
 from tutelage.errors import UserError
 from tutelage.pipeline.audit.parts import Part
-from tutelage.pipeline.prepared_key import digest as _digest
-from tutelage.pipeline.prepared_key import source_digest
+from tutelage.pipeline.prepared_key import audit_digest, digest
 from tutelage.rundir import replacing
-
-ROOMS = ("data", "constraints", "curate")
-"""Source that decides what is found."""
-
-LIBRARIES = ("numpy", "orjson", "polars")
 
 ALONE = 2
 """Up to so many parts are examined in this process: others would take longer to start."""
@@ -54,7 +47,7 @@ class Task:
 
     def results(self, part: Part, kind: str) -> Path:
         """The file for what this task finds in a part; another task or content has another."""
-        return part.path(f"{kind}-{_digest([self.key(), part.content])}")
+        return part.path(f"{kind}-{digest([self.key(), part.content])}")
 
     def key(self) -> str:
         """Digest of what decides the findings beside the rows: options, own checks, our code."""
@@ -68,9 +61,9 @@ class Task:
 @lru_cache(maxsize=2)
 def _key(task: Task) -> str:
     options = AuditOptions.model_validate_json(task.options)
-    own = [(task.base / path).read_text() for path in options.own]
-    code = source_digest(Path(tutelage.__file__).parent, ROOMS, LIBRARIES)
-    return _digest([task.options, str(task.against), str(task.features_only), *own, code])
+    own = [str(task.base / path) for path in options.own]
+    checks = audit_digest(options.model_copy(update={"own": own}))
+    return digest([checks, str(task.against), str(task.features_only)])
 
 
 @lru_cache(maxsize=2)
