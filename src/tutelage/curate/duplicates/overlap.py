@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tutelage.curate.words import PROMPT, joined, words
+from tutelage.curate.normal import PROMPT, joined, words
 
 CHUNK_WORDS = 4_000_000
 """Words that are compared at a time, which bounds memory whatever the rows' lengths."""

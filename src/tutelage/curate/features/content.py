@@ -9,7 +9,7 @@ import polars as pl
 
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import FEATURES, Feature
-from tutelage.curate.words import PROMPT, joined, normalised
+from tutelage.curate.normal import PROMPT, joined, normalised
 
 _SYSTEM_AND_PROMPT = ("system", *PROMPT)
 
@@ -22,11 +22,13 @@ class Content(Feature):
     """
 
     def of(self, batch: Batch) -> pl.DataFrame:
-        """`verbatim`, `prompt`, `answer` (UInt64) and `answer_words` (UInt32) of each row."""
+        """`verbatim`, `prompt` (null where nothing is asked), `answer` (UInt64) and `answer_words`
+        (UInt32) of each row."""
         parts = pl.struct(*_SYSTEM_AND_PROMPT, "response")
+        prompt = normalised(joined(*_SYSTEM_AND_PROMPT))
         return batch.rows.select(
             parts.hash(1).alias("verbatim"),
-            normalised(joined(*_SYSTEM_AND_PROMPT)).hash(2).alias("prompt"),
+            pl.when(prompt != "").then(prompt.hash(2)).alias("prompt"),
             normalised(pl.col("response")).hash(3).alias("answer"),
             pl.col("response").str.count_matches(r"\S+").alias("answer_words"),
         )

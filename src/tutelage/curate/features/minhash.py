@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import FEATURES, Feature
-from tutelage.curate.words import PROMPT, Words, joined, words
+from tutelage.curate.normal import PROMPT, Words, joined, words
 
 BANDS, BAND = 16, 4
 PERMUTATIONS = BANDS * BAND
