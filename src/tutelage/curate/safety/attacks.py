@@ -67,14 +67,14 @@ SIGNS = (
     Sign(
         "frees the model of rules",
         2,
-        r"\b(?:free (?:of|from)|freed from|broken? free|unbound by|not bound by"
-        r"|n[o']t (?:confined|limited|"
-        r"restricted|bound)|without (?:any )?|no |any |ignor[a-z]+ |disregard[a-z]* |lacks? "
-        r"|absence of |regardless of "
-        r"|does(?: not|n.t) (?:care about|follow|have) (?:any )?|concerns? (?:for|about) )"
-        r"(?:[a-z]+ ){0,3}(?:restrictions?|limits|limitations|filters?|censorship|ethic(?:s|al)?"
-        r"|moral(?:s|ity)?"
-        r"|legality|content polic|openai|remorse|guidelines)\b",
+        r"\b(?:free of|free from|freed from|broken? free|unbound by|not bound by"
+        r"|n[o']t (?:confined|limited"
+        r"|restricted|bound)(?: to| by)?|without|without any|no|any|ignor[a-z]+|disregard[a-z]*"
+        r"|lacks?"
+        r"|absence of|regardless of|does(?: not|n.t) (?:care about|follow|have)|concerns? (?:for"
+        r"|about))"
+        r" (?:[a-z]+ ){0,3}(?:restrictions?|limits|limitations|filters?|censorship|ethic(?:s|al)?"
+        r"|moral(?:s|ity)?|legality|content polic|openai|remorse|guidelines)\b",
     ),
     Sign(
         "wants what is forbidden",
