@@ -64,12 +64,12 @@ def inject_near_duplicate(
         copy = dict(rows[place])
         for key, value in copy.items():
             if isinstance(value, str):
-                copy[key] = _words_changed(value, share, other, draw)
+                copy[key] = words_changed(value, share, other, draw)
         whole.append(copy)
     return Injected(whole, set(range(len(rows), len(whole))))
 
 
-def _words_changed(text: str, share: float, other: Sequence[str], draw: random.Random) -> str:
+def words_changed(text: str, share: float, other: Sequence[str], draw: random.Random) -> str:
     """A text with a share of its words changed, its spaces kept."""
     words = re.findall(r"\S+\s*", text)
     count = max(round(share * len(words)), len(words) >= 5)
@@ -83,3 +83,64 @@ def _words_changed(text: str, share: float, other: Sequence[str], draw: random.R
         else:
             words[place] = f"{word.rstrip()} {draw.choice(other)}{space}"
     return "".join(words)
+
+
+def inject_conflicting_answers(
+    rows: Sequence[Row], rate: float, seed: int, answer: str = "output"
+) -> Injected:
+    """Rows repeated behind the others with the differing answer of another row."""
+    whole = [dict(row) for row in rows]
+    draw = random.Random(seed)
+    for place in drawn(rows, rate, seed):
+        other = draw.choice([row[answer] for row in rows if row[answer] != rows[place][answer]])
+        whole.append({**rows[place], answer: other})
+    return Injected(whole, set(range(len(rows), len(whole))))
+
+
+def inject_contamination(
+    rows: Sequence[Row], items: Sequence[Row], seed: int, changed: float = 0.0
+) -> Injected:
+    """Items put among the rows: as they are, within a longer prompt, and in an answer.
+
+    Rows and items have the fields `instruction` and `output`; a share of the items' words may be
+    changed.
+    """
+    whole = [dict(row) for row in rows]
+    draw = random.Random(seed)
+    for number, item in enumerate(items):
+        host = rows[draw.randrange(len(rows))]
+        other = " ".join(str(value) for value in host.values()).split()
+        asked = (
+            words_changed(item["instruction"], changed, other, draw)
+            if changed
+            else (item["instruction"])
+        )
+        whole.append(
+            [
+                {"instruction": asked, "output": item["output"]},
+                {"instruction": f"Solve this: {asked} Then stop.", "output": host["output"]},
+                {"instruction": host["instruction"], "output": f"{host['output']} {asked}"},
+            ][number % 3]
+        )
+    return Injected(whole, set(range(len(rows), len(whole))))
+
+
+def inject_false_arithmetic(
+    rows: Sequence[Row], rate: float, seed: int, answer: str = "output"
+) -> Injected:
+    """Solutions in gsm8k's notation with one result wrong, the notes of half of them taken out.
+
+    Only rows with a result in a note (`<<48/2=24>>24`) can be broken; the rate is of those.
+    """
+    whole = [dict(row) for row in rows]
+    note = re.compile(r"=(-?[0-9]+)>>[0-9,]*[0-9]")
+    able = [place for place, row in enumerate(rows) if note.search(row[answer])]
+    broken = {able[number] for number in drawn(able, rate, seed)}  # type: ignore[arg-type]
+    draw = random.Random(seed)
+    for place in sorted(broken):
+        text = rows[place][answer]
+        result = draw.choice(list(note.finditer(text)))
+        wrong = int(result[1]) + draw.choice([-10, -2, -1, 1, 2, 3, 10])
+        text = f"{text[: result.start()]}={wrong}>>{wrong}{text[result.end() :]}"
+        whole[place][answer] = re.sub(r"<<[^<>]*>>", "", text) if draw.random() < 0.5 else text
+    return Injected(whole, broken)
