@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tutelage.curate.check import Dataset
-from tutelage.curate.findings import found
+from tutelage.curate.findings import found, none
 
 
 def named(
@@ -19,6 +19,8 @@ def named(
         detail: what is wrong; may use the column `name`, such as "row 17 of a.json".
         score: how alike they are.
     """
+    if table.is_empty():
+        return none()
     kept = table["kept"].unique().sort()
     names = data.rows(kept).select(
         pl.col("at").cast(pl.Int64).alias("kept"),

@@ -6,9 +6,9 @@ import polars as pl
 
 from tutelage.curate.check import Dataset
 from tutelage.curate.duplicates.naming import firsts
-from tutelage.curate.normal import PROMPT, joined, normalised
+from tutelage.curate.normal import normalised
 
-SHORT = 5
+SHORT = 8
 """Words of an answer that is right or wrong, rather than one of many."""
 
 OPEN = (
@@ -50,17 +50,30 @@ def _conflicts(data: Dataset, pairs: pl.DataFrame) -> pl.Series:
     later = _answers(data, pairs["at"])
     table = pl.concat([later, _answers(data, pairs["kept"]).rename(_OF_FIRST)], how="horizontal")
     one, other = (pl.format(" {} ", name) for name in ("answer", "first_answer"))
-    agree = one.str.contains(other, literal=True) | other.str.contains(one, literal=True)
-    closed = ~pl.col("prompt").str.contains(OPEN)
+    within = one.str.contains(other, literal=True) | other.str.contains(one, literal=True)
+    agree = within | _no_more(_telling("answer"), _telling("first_answer"))
+    closed = ~pl.col("instruction").str.contains(OPEN)
     return table.filter(closed & ~agree)["at"]
 
 
-_OF_FIRST = {"at": "first_at", "prompt": "first_prompt", "answer": "first_answer"}
+def _telling(answer: str) -> pl.Expr:
+    """The words of an answer that say something: `It is Paris` says what `Paris` does."""
+    return pl.col(answer).str.extract_all(r"\w{4,}|[0-9]+")
+
+
+def _no_more(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Whether one list of words, neither being empty, says nothing beyond the other."""
+    beyond = (one.list.set_difference(other), other.list.set_difference(one))
+    some = (one.list.len() > 0) & (other.list.len() > 0)
+    return some & (pl.min_horizontal(words.list.len() for words in beyond) == 0)
+
+
+_OF_FIRST = {"at": "first_at", "instruction": "first_instruction", "answer": "first_answer"}
 
 
 def _answers(data: Dataset, places: pl.Series) -> pl.DataFrame:
     return data.rows(places).select(
         pl.col("at").cast(pl.Int64),
-        joined(*PROMPT).alias("prompt"),
+        "instruction",
         normalised(pl.col("response")).alias("answer"),
     )

@@ -18,12 +18,12 @@ _SYSTEM_AND_PROMPT = ("system", *PROMPT)
 class Content(Feature):
     """Hashes of the row as it stands (`verbatim`), and of its `prompt` and `answer` normalised.
 
-    `answer_words` is the number of words in the answer.
+    `answer_words` is the number of words in the answer, `characters` the size of it all.
     """
 
     def of(self, batch: Batch) -> pl.DataFrame:
-        """`verbatim`, `prompt` (null where nothing is asked), `answer` (UInt64) and `answer_words`
-        (UInt32) of each row."""
+        """`verbatim`, `prompt` (null where nothing is asked), `answer` (UInt64), `answer_words` and
+        `characters` (UInt32) of each row."""
         parts = pl.struct(*_SYSTEM_AND_PROMPT, "response")
         prompt = normalised(joined(*_SYSTEM_AND_PROMPT))
         return batch.rows.select(
@@ -31,4 +31,9 @@ class Content(Feature):
             pl.when(prompt != "").then(prompt.hash(2)).alias("prompt"),
             normalised(pl.col("response")).hash(3).alias("answer"),
             pl.col("response").str.count_matches(r"\S+").alias("answer_words"),
+            pl.sum_horizontal(
+                pl.col(name).str.len_chars() for name in (*_SYSTEM_AND_PROMPT, "response")
+            )
+            .cast(pl.UInt32)
+            .alias("characters"),
         )

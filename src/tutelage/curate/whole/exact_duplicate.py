@@ -6,7 +6,6 @@ import polars as pl
 
 from tutelage.curate.check import WHOLE_CHECKS, Conclusion, Dataset, WholeCheck
 from tutelage.curate.duplicates.naming import firsts, named
-from tutelage.curate.findings import none
 
 
 @WHOLE_CHECKS.register("exact_duplicate")
@@ -32,8 +31,6 @@ class ExactDuplicate(WholeCheck):
             }
         ).with_row_index("at")
         later = table.filter(pl.col("kept") != pl.col("at"))
-        if later.is_empty():
-            return Conclusion(none(), {"rows": 0, "verbatim": 0})
         verbatim = pl.col("verbatim") != pl.col("at")
         but = pl.when(verbatim).then(pl.lit("")).otherwise(pl.lit(" but for case or punctuation"))
         findings = named(data, later, pl.format("the same as {}{}", "name", but))

@@ -12,7 +12,6 @@ from tutelage.curate.duplicates.clusters import originals
 from tutelage.curate.duplicates.naming import firsts, named
 from tutelage.curate.duplicates.overlap import overlaps
 from tutelage.curate.features.minhash import BAND
-from tutelage.curate.findings import none
 
 MARGIN = 0.3
 """A pair is compared when its signatures agree on this much less than the threshold: they are of
@@ -42,14 +41,13 @@ class NearDuplicate(WholeCheck):
 
         left_out = originals(pairs, compare, threshold)
         summary = {"rows": len(left_out), "compared": len(pairs), "threshold": threshold}
-        if not left_out:
-            return Conclusion(none(), summary)
         table = pl.DataFrame(
             {
                 "at": list(left_out),
                 "kept": [kept for kept, _ in left_out.values()],
                 "likeness": [likeness for _, likeness in left_out.values()],
-            }
+            },
+            schema={"at": pl.Int64, "kept": pl.Int64, "likeness": pl.Float64},
         )
         share = (pl.col("likeness") * 100).floor().cast(pl.Int64)
         detail = pl.format("{} % of its words are those of {}", share, "name")
