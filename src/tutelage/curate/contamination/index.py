@@ -40,8 +40,10 @@ class Index:
         table = _runs(words(texts), length).join(
             pl.DataFrame({"set": sets}).with_row_index("text").cast({"text": pl.Int64}), on="text"
         )
-        limits = sets.value_counts().select(
-            "set", (pl.col("count") * TEMPLATE_SHARE).clip(TEMPLATE_ITEMS).alias("limit")
+        limits = (
+            sets.alias("set")
+            .value_counts()
+            .select("set", (pl.col("count") * TEMPLATE_SHARE).clip(TEMPLATE_ITEMS).alias("limit"))
         )
         holders = table.with_columns(pl.len().over("run", "set").alias("items"))
         told = holders.join(limits, on="set").filter(pl.col("items") <= pl.col("limit"))

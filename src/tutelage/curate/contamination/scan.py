@@ -20,7 +20,7 @@ SAMPLE = 20_000
 
 COMMON_ROWS = 20
 COMMON_SHARE = 0.01
-MOST = 0.5
+MOST = 0.8
 """A run in more of the sampled rows than both numbers say is a template, unless those rows hold
 most of the item: an item that was copied into every hundredth row is no template."""
 
