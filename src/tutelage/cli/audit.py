@@ -12,6 +12,13 @@ import typer
 from tutelage.cli.arguments import AsJson, Settings, one_of
 
 
+class EngineName(StrEnum):
+    """What examines the rows."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class FailOn(StrEnum):
     """Findings that make the command fail."""
 
@@ -52,6 +59,14 @@ def audit(
             metavar="error|warning",
         ),
     ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            help="Examine rows on this machine, or on a Ray cluster (RAY_ADDRESS; extra ray).",
+            parser=one_of(EngineName, "--engine"),
+            metavar="local|ray",
+        ),
+    ] = EngineName.LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a dataset, row by row, and what is missing as a whole."""
@@ -59,7 +74,7 @@ def audit(
 
     from tutelage.data.options import SourceOptions
     from tutelage.pipeline.audit import audit as run_audit
-    from tutelage.pipeline.audit import check_target, clean
+    from tutelage.pipeline.audit import check_target, clean, local, on_ray
     from tutelage.pipeline.audit.options import asked
 
     named = {"only": only, "skip": skip, "rules_only": rules_only}
@@ -73,6 +88,7 @@ def audit(
         asked_for.audit,
         against=[SourceOptions(path=path) for path in against or []],
         base=base,
+        engine=on_ray if engine is EngineName.RAY else local,
     )
     counts = None if cleaned is None else clean(asked_for.train, found, cleaned, base)
     if as_json:

@@ -1,6 +1,8 @@
 """Audit a dataset before anything is trained on it. Behind `tutelage audit`."""
 
 from tutelage.pipeline.audit.clean import check_target, clean
+from tutelage.pipeline.audit.engine import local
 from tutelage.pipeline.audit.job import Audited, audit
+from tutelage.pipeline.audit.on_ray import on_ray
 
-__all__ = ["Audited", "audit", "check_target", "clean"]
+__all__ = ["Audited", "audit", "check_target", "clean", "local", "on_ray"]

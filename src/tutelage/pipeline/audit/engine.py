@@ -38,32 +38,34 @@ class Task:
         base: what relative paths of own checks start from.
         against: whether there are evaluation sets.
         features_only: compute what evaluation sets are compared by, and check nothing.
+        key: digest of what decides the findings beside the rows: options, own checks, our code.
     """
 
     options: str
     base: Path
     against: bool
-    features_only: bool = False
+    features_only: bool
+    key: str
 
     def results(self, part: Part, kind: str) -> Path:
         """The file for what this task finds in a part; another task or content has another."""
-        return part.path(f"{kind}-{digest([self.key(), part.content])}")
-
-    def key(self) -> str:
-        """Digest of what decides the findings beside the rows: options, own checks, our code."""
-        return _key(self)
+        return part.path(f"{kind}-{digest([self.key, part.content])}")
 
     def chosen(self) -> Chosen:
         """The checks and features to run."""
         return _chosen(self)
 
 
-@lru_cache(maxsize=2)
-def _key(task: Task) -> str:
-    options = AuditOptions.model_validate_json(task.options)
-    own = [str(task.base / path) for path in options.own]
+def task_of(options: AuditOptions, base: Path, against: bool, features_only: bool = False) -> Task:
+    """What to run with these options.
+
+    Raises:
+        UserError: a file of own checks cannot be read.
+    """
+    own = [str(base / path) for path in options.own]
     checks = audit_digest(options.model_copy(update={"own": own}))
-    return digest([checks, str(task.against), str(task.features_only)])
+    key = digest([checks, str(against), str(features_only)])
+    return Task(options.model_dump_json(), base, against, features_only, key)
 
 
 @lru_cache(maxsize=2)

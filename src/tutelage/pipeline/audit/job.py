@@ -24,7 +24,7 @@ from tutelage.data.reading import Unread
 from tutelage.data.rows import BadRow
 from tutelage.errors import UserError
 from tutelage.pipeline.audit.dataset import Stored
-from tutelage.pipeline.audit.engine import Engine, Task, local
+from tutelage.pipeline.audit.engine import Engine, local, task_of
 from tutelage.pipeline.audit.parts import Read, read_items, read_parts
 from tutelage.pipeline.audit.summary import summary
 from tutelage.pipeline.stages import stage
@@ -81,13 +81,13 @@ def audit(
     with held(out):
         scratch = out / PARTS
         scratch.mkdir(exist_ok=True)
-        task = Task(options.model_dump_json(), base, bool(against))
+        task = task_of(options, base, bool(against))
         read = Read()
         stage("reading and examining rows")
         parts = engine(read_parts(sources, base, scratch, read), task)
         if not read.rows:
             raise _nothing(read)
-        data = Stored(parts, task, sets=_sets(against, base, scratch, task))
+        data = Stored(parts, task, sets=_sets(against, base, scratch, options))
         found = [pl.read_ipc(task.results(part, "findings")) for part in parts]
         concluded = dict(_conclude(data, chosen))
         found.extend(_whole(name, one, data, chosen) for name, one in concluded.items())
@@ -100,10 +100,10 @@ def audit(
 
 
 def _sets(
-    against: Sequence[SourceOptions], base: Path, scratch: Path, task: Task
+    against: Sequence[SourceOptions], base: Path, scratch: Path, options: AuditOptions
 ) -> dict[str, Stored]:
     """The evaluation sets, with the features they are compared by."""
-    features = Task(task.options, task.base, task.against, features_only=True)
+    features = task_of(options, base, True, features_only=True)
     sets = {}
     for number, source in enumerate(against):
         stage(f"reading {source.path}")
