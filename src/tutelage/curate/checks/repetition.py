@@ -1,0 +1,142 @@
+"""Responses that go round in circles: words, phrases, sentences or lines said over and over.
+
+Looping is how a weak generator fails, and a model tuned on loops loops. A text is a candidate when
+a piece of it (24 characters, taken at five places) stands in it three times, which costs no split
+into words; candidates, about 1 % of rows, are looked at word by word. Two things are found: the
+same run of words several times on end, and a text of which half the words stand in 4-grams that it
+has said before (the measure and limit of Rae et al. 2021, section A.1.1, taken over words). Songs,
+poems, code, tables, and answers to prompts that ask for repetition repeat rightly.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import polars as pl
+
+from tutelage.curate.batch import Batch
+from tutelage.curate.check import CHECKS, Check
+from tutelage.curate.findings import FOUND, none
+from tutelage.curate.text.forms import REPETITION_ASKED, VERSE_ASKED, is_code, is_verse
+
+PROBE = 24
+"""Characters of a piece that is searched for in its own text."""
+
+PROBES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Where the pieces are taken from, as shares of the text."""
+
+LONGEST_PERIOD = 60
+"""Words of the longest unit whose repetition on end is looked for."""
+
+LEAST_TIMES = 4
+"""Times on end from which a run is a loop (a word by itself: two more; long units: one fewer)."""
+
+LEAST_WORDS = 40
+"""Words of a text whose share of repeated 4-grams says something."""
+
+SHARE = 0.5
+"""Share of words in repeated 4-grams from which a text is repetitive."""
+
+_WORD = re.compile(r"\w+")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]|\w+?(?=[\u3040-\u9fff])|\w+")
+
+
+class Loop(NamedTuple):
+    """Where and how a text repeats itself."""
+
+    start: int
+    end: int
+    detail: str
+    score: float
+
+
+@CHECKS.register("repetition")
+class Repetition(Check):
+    """A response that says the same again and again."""
+
+    severity = "warning"
+    title = "Response repeats itself"
+    suggestion = "Keep the first time and cut the rest, or drop the row."
+
+    def find(self, batch: Batch) -> pl.DataFrame:
+        """One finding a response, the repeated stretch the evidence."""
+        text = pl.col("text")
+        texts = batch.of("response").filter(text.str.len_bytes() > 2 * PROBE)
+        hits = texts.filter(pl.any_horizontal(_stands_thrice(text, at) for at in PROBES))
+        if hits.is_empty():
+            return none()
+        asked = VERSE_ASKED + "|" + REPETITION_ASKED.removeprefix("(?i)")
+        prompts = batch.rows.select("at", pl.concat_str("instruction", pl.lit("\n"), "input"))
+        hits = hits.filter(~is_code(text) & ~is_verse(text)).join(
+            prompts.filter(~pl.col("instruction").str.contains(asked)), on="at"
+        )
+        lines = []
+        for at, field, content in hits.select("at", "field", "text").iter_rows():
+            loop = loop_in(content)
+            if loop is not None:
+                lines.append((at, field, loop.start, loop.end, loop.score, loop.detail, None))
+        return pl.DataFrame(lines, schema=FOUND, orient="row")
+
+
+def _stands_thrice(text: pl.Expr, share: float) -> pl.Expr:
+    """Whether the piece at a place of a text stands in it three times or more."""
+    last = text.str.len_chars().cast(pl.Int64) - PROBE
+    piece = text.str.slice((last * share).cast(pl.Int64).clip(lower_bound=0), PROBE)
+    return text.str.count_matches(piece, literal=True) >= 3
+
+
+def loop_in(text: str) -> Loop | None:
+    """The worst repetition of a text, None where there is none to speak of."""
+    spans = [match.span() for match in _WORD.finditer(text)]
+    if spans and len(text) / len(spans) > 20:
+        spans = [match.span() for match in _WIDE.finditer(text)]
+    words = [text[start:end].lower() for start, end in spans]
+    return _run(words, spans) or _share(words, spans)
+
+
+def _run(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
+    """The longest stretch made of one unit over and over, of the shortest unit that makes it."""
+    best: Loop | None = None
+    for period in range(1, min(LONGEST_PERIOD, len(words) // 3) + 1):
+        length = 0
+        for place in range(period, len(words) + 1):
+            if place < len(words) and words[place] == words[place - period]:
+                length += 1
+                continue
+            times = length // period + 1
+            first = place - length - period
+            if length and times >= _enough(words[first : first + period]):
+                start, end = spans[first][0], spans[place - 1][1]
+                if best is None or end - start > best.end - best.start:
+                    unit = " ".join(words[first : first + min(period, 12)])
+                    best = Loop(start, end, f"“{unit}” {times} times on end", 1.0)
+            length = 0
+    return best
+
+
+def _enough(unit: list[str]) -> int:
+    """Times on end from which a unit is a loop: numbers and single letters are data."""
+    if all(len(word) == 1 or word.isdigit() for word in unit):
+        return 12
+    if len(unit) == 1:
+        return LEAST_TIMES + 2
+    return LEAST_TIMES if len(unit) < 5 else LEAST_TIMES - 1
+
+
+def _share(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
+    """A text of which much stands in 4-grams that were there before."""
+    if len(words) < LEAST_WORDS:
+        return None
+    seen: set[tuple[str, ...]] = set()
+    again: set[int] = set()
+    for place in range(len(words) - 3):
+        gram = tuple(words[place : place + 4])
+        if gram in seen:
+            again.update(range(place, place + 4))
+        seen.add(gram)
+    share = len(again) / len(words)
+    if share < SHARE:
+        return None
+    detail = f"{share:.0%} of its words repeat 4-grams that it has said before"
+    return Loop(spans[min(again)][0], spans[max(again)][1], detail, min(1.0, share))

@@ -1,0 +1,56 @@
+"""Markers of templates and tokenizers inside the text: `<|endoftext|>`, `</s>`, `[/INST]`.
+
+A tokenizer may read them as the token itself, so that a row ends early, or another turn begins
+inside one; where it does not, the model learns to write them out. In backquotes they are spoken
+of, not used.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from tutelage.curate.batch import Batch
+from tutelage.curate.check import CHECKS, Check
+from tutelage.curate.findings import matches, none
+
+MARKERS = (
+    r"<\|[a-zA-Z_]+(?:[_ ]?\d*)\|>|</s>|<s>\s*(?:\[INST\])|\[/?INST\]|<</?SYS>>|<(?:start"
+    r"|end)_of_turn>"
+    r"|<[/]?(?:eos|bos|pad|unk|eod)>|\[(?:CLS|SEP|PAD|UNK|EOS|BOS|MASK)\]|<no ?(?:input|output)>"
+    r"|//\s*end of (?:the )?output\.?\s*//|(?i:<end of (?:text|response)>|\[end of text\])"
+)
+SPOKEN_OF = (
+    r"(?i)(?-u:\b)(?:tokens?|tokeni\w+|strikethrough|html|template|mask(?:ed)?|bert|fill[- "
+    r"]in|cloze|code"
+    r"|special|tags?)(?-u:\b)|`[^`\n]*[<\[][^`\n]*`"
+)
+_MARKERS = re.compile(rf"[ \t]*\n?(?:{MARKERS})")
+
+
+@CHECKS.register("special_tokens")
+class SpecialTokens(Check):
+    """Markers of a template or a tokenizer in a text."""
+
+    severity = "error"
+    title = "Template markers in the text"
+    suggestion = "Remove them (--clean does)."
+
+    def find(self, batch: Batch) -> pl.DataFrame:
+        """One finding a field, the first marker the evidence."""
+        texts = batch.texts.filter(pl.col("text").str.contains(MARKERS))
+        if texts.is_empty():
+            return none()
+        instruction = batch.rows.select("at", "instruction")
+        texts = texts.join(instruction, on="at").filter(
+            ~pl.col("text").str.contains(SPOKEN_OF) & ~pl.col("instruction").str.contains(SPOKEN_OF)
+        )
+        # An input of "<noinput>" is a placeholder, for another check to say.
+        is_input = pl.col("part").is_in(["instruction", "input"])
+        texts = texts.filter(~(is_input & pl.col("text").str.contains(r"<no ?(?:input|output)>")))
+        return matches(texts, MARKERS, "“" + pl.col("match") + "”")
+
+    def fix(self, text: str) -> str | None:
+        """The text without them; None where nothing else is there."""
+        return _MARKERS.sub("", text).strip() or None

