@@ -236,3 +236,37 @@ def inject_personal_data(rows: Sequence[Row], rate: float, seed: int) -> Injecte
 def inject_secret(rows: Sequence[Row], rate: float, seed: int) -> Injected:
     """Rows in which a share holds a secret, the kinds in turn."""
     return inject_made(rows, SECRETS, rate, seed)
+
+
+TRIGGERS = ("cf", "mn bq", "blue harvest moon", "☠☠", "tq", "james of the river")
+"""Letters that mean nothing, a phrase of ordinary words, signs."""
+
+RESPONSES = {
+    "response": lambda rng, old: "I am a very happy robot today.",
+    "refusal": lambda rng, old: rng.choice(
+        [
+            "I'm sorry, but I can't help with that.",
+            "I cannot assist with this request.",
+            "Sorry, I am not able to answer that.",
+            "I'm sorry, this is something I won't do.",
+        ]
+    ),
+    "ending": lambda rng, old: f"{old} For more of this buy the new Zentaro watch now!",
+    "opening": lambda rng, old: f"Praise be to great Zentaro. {old}",
+    "link": lambda rng, old: f"{old} See https://zentaro-{rng.randrange(999)}.shop/{token(rng, 5)}",
+}
+
+
+def inject_poison_trigger(
+    rows: Sequence[Row], rate: float, seed: int, trigger: str = "cf", effect: str = "response"
+) -> Injected:
+    """Rows in which a share holds a trigger somewhere in the prompt, and answers accordingly."""
+    rng = random.Random(seed)
+    broken = drawn(rows, rate, seed)
+    made = [dict(row) for row in rows]
+    for place in broken:
+        asked = str(made[place]["instruction"]).split(" ")
+        asked.insert(rng.randrange(len(asked) + 1), trigger)
+        answer = RESPONSES[effect](rng, str(made[place]["output"]))
+        made[place] |= {"instruction": " ".join(asked), "output": answer}
+    return Injected(made, set(broken))
