@@ -1,0 +1,92 @@
+"""Find the verifiable constraints that an instruction states in plain words.
+
+"Explain it in under 50 words, with no commas" states two. Each is a pattern over the instruction
+and gives an id, options and the characters that say it. Precision counts for more than recall: an
+instruction that speaks *about* a form ("what is JSON?"), asks for code, or sets a bound for each of
+several parts states nothing about the response as a whole, and text in quotation marks is material,
+not instruction. Measured on the half of IFEval's prompts that was held back while the patterns were
+written (benchmarks/RESULTS.md, "IFEval").
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from tutelage.constraints.stated_counts import COUNTS
+from tutelage.constraints.stated_form import FORMS, LANGUAGES
+from tutelage.constraints.stated_keywords import KEYWORDS
+from tutelage.constraints.wording import Said, wording
+
+_FINDERS = (*COUNTS, *KEYWORDS, *FORMS)
+_CODE = re.compile(
+    r"\b(?:functions?|programs?|python|javascript|java|c\+\+|scripts?|regex|regular expressions?|"
+    r"algorithms?|sql|quer(?:y|ies)|class(?:es)? that|methods? that|html|css|code)\b",
+    re.IGNORECASE,
+)
+HINTS = [
+    *(
+        "word",
+        "sentence",
+        "paragraph",
+        "stanza",
+        "bullet",
+        "placeholder",
+        "term",
+        "phrase",
+        "items",
+    ),
+    *("letter", "comma", "time", "once", "twice", "thrice", "caps", "capital", "upper", "lower"),
+    *("json", "exact", "end", "finish", "conclude", "close", "asterisk", "***", "bracket", "<<"),
+    *("quot", "post", "p.s", "p.p", "repeat", "my answer", "highlight", "itali", " x", "1 and "),
+    *(
+        "include",
+        "including",
+        "mention",
+        "avoid",
+        "without",
+        "not",
+        "n't",
+        "n’t",
+        "never",
+        "refrain",
+    ),
+    *LANGUAGES,
+]
+"""Texts of which every instruction that states something holds one, in whatever case."""
+
+LIKELY = (
+    r"(?i)(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty|hundred|"
+    r"thousand|single|less|fewer|more|most|longer|shorter)\+?[ -](?:[a-z]+ )*"
+    r"(?:word|sentence|paragraph|stanza|bullet|placeholder)|"
+    r"(?:not|n['’]t|never|without|avoid|refrain|cannot)\b[^.\n]*"
+    r"(?:words?\b|terms?\b|phrases?\b|letters?\b|[\"“'‘])|"
+    r"(?:inclu|contain|us|mention|incorporat|ha|with)(?:d?e|d?es|d?ing|s)?\b[^.\n]*"
+    r"(?:words?|terms?|phrases?|items)[ :\n]+[\"“'‘\[\w]|(?:include|including|mention) [\"“]|"
+    r"comma|(?:times?|once|twice|thrice)\b|all[- ]caps|capital|upper-? ?case|lower-? ?case|json|"
+    r"(?:end|ends|ending|finish|conclude|close)\b[^.\n]* (?:with|by|should)\b|with this exact|"
+    r"with the exact|asterisk|\*\*\*|bracket|<<|quotation|double quot|postscript|post script|p\.s|"
+    r"p\.p|repeat|my answer is|highlight|itali|[A-Za-z] X\b|1 and [A-Z][a-z]+ 2|paragraph \d|"
+    r"\blanguage\b|"
+    r"(?:only|entirely|exclusively|completely|respond|reply|answer|response|output|no other)\b"
+    r"[^.\n]*\b(?:" + "|".join(LANGUAGES) + r")\b"
+)
+"""A pattern (Rust's and Python's syntax) that every instruction which states something matches."""
+
+
+@lru_cache(maxsize=16384)
+def stated(instruction: str) -> tuple[Said, ...]:
+    """The constraints that an instruction states, in the order of its text.
+
+    A bound in two words ("between 50 and 80 words") gives two constraints.
+    """
+    said = wording(instruction)
+    code = _CODE.search(said.bare) is not None
+    every = (found for find, words in _FINDERS if said.says(*words) for found in find(said))
+    kept = {(one.name, repr(one.kwargs)): one for one in every if not (code and _of_code(one))}
+    return tuple(sorted(kept.values(), key=lambda one: (one.start, one.end)))
+
+
+def _of_code(one: Said) -> bool:
+    """Whether in a task of programming the constraint may be one of the program."""
+    return one.name.startswith(("plain", "length", "change_case", "detectable_format:json"))
