@@ -42,8 +42,9 @@ class AuditOptions(Options):
     """Share of words in common (Jaccard similarity of bags of words) from which two rows are
     near-duplicates; one word in five replaced leaves 0.67."""
 
-    semantic_duplicate: float = Field(default=0.9, gt=0, le=1)
-    """Cosine similarity of embeddings from which two prompts ask the same."""
+    semantic_duplicate: float = Field(default=0.8, gt=0, le=1)
+    """Cosine similarity of embeddings from which two prompts that have most of their rarer words
+    in common ask the same."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything drawn: samples, clusters, maps, selection."""
