@@ -97,7 +97,7 @@ def _ending(text: str, broken: bool, draw: random.Random) -> str | None:
 
 
 def _json(text: str, broken: bool, draw: random.Random) -> str | None:
-    if not broken or "{" in text or "[" in text:
+    if not broken or "{" in text or "[" in text or re.fullmatch(r"\".*\"|[\d.]+|true|false", text):
         return None
     return draw.choice(
         ["Respond in JSON format.", "Give your answer as a JSON object.", "Output JSON only."]
@@ -137,6 +137,12 @@ CONSISTENT = (
 )
 
 
+def _joined(instruction: str, *said: str) -> str:
+    """The demands behind an instruction, as sentences of their own."""
+    text = instruction.rstrip()
+    return " ".join([text if text[-1] in ".?!:\"'”" else f"{text}.", *said])
+
+
 def inject_constraint_not_met(rows: Sequence[Row], rate: float, seed: int) -> Injected:
     """Rows (`instruction`, `output`) each with a demand; at a rate it is one that is not met."""
     broken = set(drawn(rows, rate, seed))
@@ -149,7 +155,7 @@ def inject_constraint_not_met(rows: Sequence[Row], rate: float, seed: int) -> In
             if said:
                 if place in broken:
                     wrong.add(len(made))
-                made.append({**row, "instruction": f"{row['instruction']} {said}"})
+                made.append({**row, "instruction": _joined(row["instruction"], said)})
                 break
     return Injected(made, wrong)
 
@@ -162,5 +168,5 @@ def inject_contradictory_constraints(rows: Sequence[Row], rate: float, seed: int
         draw = random.Random(f"{seed} {place}")
         pair = list(draw.choice(CONTRADICTIONS if place in broken else CONSISTENT))
         draw.shuffle(pair)
-        made.append({**row, "instruction": " ".join([row["instruction"], *pair])})
+        made.append({**row, "instruction": _joined(row["instruction"], *pair)})
     return Injected(made, broken)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from tutelage.constraints.stated_counts import COUNTS
 from tutelage.constraints.stated_form import FORMS, LANGUAGES
 from tutelage.constraints.stated_keywords import KEYWORDS
-from tutelage.constraints.wording import Said, wording
+from tutelage.constraints.wording import Said, Wording, wording
 
 _FINDERS = (*COUNTS, *KEYWORDS, *FORMS)
 _CODE = re.compile(
@@ -81,12 +81,12 @@ def stated(instruction: str) -> tuple[Said, ...]:
     A bound in two words ("between 50 and 80 words") gives two constraints.
     """
     said = wording(instruction)
-    code = _CODE.search(said.bare) is not None
     every = (found for find, words in _FINDERS if said.says(*words) for found in find(said))
-    kept = {(one.name, repr(one.kwargs)): one for one in every if not (code and _of_code(one))}
+    kept = {(one.name, repr(one.kwargs)): one for one in every if not _of_code(said, one)}
     return tuple(sorted(kept.values(), key=lambda one: (one.start, one.end)))
 
 
-def _of_code(one: Said) -> bool:
-    """Whether in a task of programming the constraint may be one of the program."""
-    return one.name.startswith(("plain", "length", "change_case", "detectable_format:json"))
+def _of_code(said: Wording, one: Said) -> bool:
+    """Whether the sentence asks for code, of which the constraint then is one."""
+    formal = one.name.startswith(("plain", "length", "change_case", "detectable_format:json"))
+    return formal and _CODE.search(said.clause(one.start, one.end)) is not None

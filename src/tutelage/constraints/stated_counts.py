@@ -44,7 +44,8 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 _OF_A_PART = re.compile(
-    r"\b(?:titles?|headlines?|headings?|captions?|subject lines?|names?|labels?|introductions?|"
+    r"\b(?:titles?|headlines?|headings?|captions?|subject lines?|(?<=[a-z,] )(?:names?|labels?)|"
+    r"introductions?|"
     r"(?:each|every|first|last|opening|closing|final|per) \w+|lines?|points?|bullets?|steps?|"
     r"(?:which|that|whose|contains?) (?:\w+ ){0,3}(?:words?|sentences?|texts?|paragraphs?))\b",
     re.IGNORECASE,
@@ -53,6 +54,12 @@ _OF_THE_INPUT = re.compile(
     r"\b(?:find|identify|select|count|choose|underline|given|following|these|those|set of|pair of|"
     r"compare|combine|merge|join|provided|below)(?: \w+){0,5}? (?:words?|sentences?|"
     r"paragraphs?|stanzas?|bullets?)$|\b(?:find|identify|select|count|choose|underline)\b",
+    re.IGNORECASE,
+)
+_BOUNDED = re.compile(r"\b(?:min(?:imum)?|max(?:imum)?|total|limit|length)\s*$", re.IGNORECASE)
+_WHOLE = re.compile(
+    r"\b(?:your|the) (?:(?:entire|whole) )?(?:answer|response|reply|output)\b|"
+    r"\bit (?:under|to|in|with)\b",
     re.IGNORECASE,
 )
 _EACH = re.compile(r"\b(?:each(?! separated)|every|per|apiece|both)\b", re.IGNORECASE)
@@ -90,7 +97,7 @@ def lengths(said: Wording) -> Iterator[Said]:
         if option != "num_words":
             yield from _exactly(said, _EXACT[units], name, option)
     for found in said.find(_ABOUT) if "word" in said.lower else ():
-        if _of_all(said, found):
+        if _of_all(said, found) and not _BOUNDED.search(said.bare[: found.start()]):
             yield Said("plain:about_words", {"num_words": number(found["n"])}, *found.span())
 
 
@@ -113,7 +120,7 @@ def _exactly(said: Wording, pattern: re.Pattern[str], name: str, option: str) ->
 def _of_all(said: Wording, found: re.Match[str]) -> bool:
     """Whether a bound is on the whole response: no several parts, no part, no given text."""
     clause = said.clause(*found.span())
-    before = clause[: len(clause) - len(found[0])]
+    before = _WHOLE.split(clause[: len(clause) - len(found[0])])[-1]
     after = _SENTENCE_END.split(said.bare[found.end() : found.end() + 300], maxsplit=1)[0]
     return not (
         _PARTS.search(before)

@@ -9,7 +9,8 @@ from tutelage.constraints.numbers import NUMBER, number
 from tutelage.constraints.wording import LESS, MORE, Finder, Finders, Said, Wording, bound
 
 _PART = re.compile(
-    r"\b(?:titles?|headlines?|headings?|names?|words?|headers?|letters? of|keywords?|labels?|"
+    r"\b(?:titles?|headlines?|headings?|(?<=[a-z,] )(?:names?|labels?)|words?|headers?|"
+    r"letters? of|keywords?|"
     r"first letter|acronyms?|variables?|columns?|some)\b",
     re.IGNORECASE,
 )
@@ -108,6 +109,7 @@ _REPEAT = re.compile(
     r"|exactly)\b[^\n]*",
     re.IGNORECASE,
 )
+_REPEAT_QUOTED = re.compile(r"\brepeat [\"“](?P<request>[^\"”\n]+)[\"”]", re.IGNORECASE)
 _THREE_ANSWERS = re.compile(r"my answer is yes\b[\s\S]{0,40}my answer is no\b", re.IGNORECASE)
 _TABLE = """
 english en spanish es portuguese pt arabic ar hindi hi french fr russian ru german de japanese ja
@@ -196,6 +198,10 @@ def postscript(said: Wording) -> Iterator[Said]:
 
 def repetition(said: Wording) -> Iterator[Said]:
     """The request to be repeated before it is answered: what stands before that demand."""
+    if quoted := _REPEAT_QUOTED.search(said.bare):
+        request = said.text[slice(*quoted.span("request"))]
+        yield Said("combination:repeat_prompt", {"prompt_to_repeat": request}, *quoted.span())
+        return
     found = _REPEAT.search(said.bare)
     if found and (request := _beside(said, found)):
         yield Said("combination:repeat_prompt", {"prompt_to_repeat": request}, *found.span())

@@ -46,7 +46,7 @@ _BAN = re.compile(
 )
 _OF_SOME = re.compile(
     r"\b(?:words|names|items|ones|those|sentences|strings|numbers|elements|lines) (?:that|which|"
-    r"who)(?: \w+)?\s*$",
+    r"who)(?: \w+)?\s*$|\b(?:trying|tries|try|tried|wants?|wanted|how) to\s*$",
     re.IGNORECASE,
 )
 _NAME = re.compile(
