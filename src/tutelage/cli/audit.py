@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tutelage.cli.arguments import AsJson, Settings, one_of
+from tutelage.errors import UserError
 
 
 class EngineName(StrEnum):
@@ -33,6 +34,10 @@ def audit(
     against: Annotated[
         list[str] | None,
         typer.Option(help="An evaluation set that the data must not hold; repeatable."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Columns of a table, such as instruction=question,response=answer."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is found.")] = Path(
         "audit"
@@ -79,6 +84,9 @@ def audit(
 
     named = {"only": only, "skip": skip, "rules_only": rules_only}
     overrides = [f"data.audit.{key}={json.dumps(value)}" for key, value in named.items() if value]
+    if columns is not None:
+        mapped = json.dumps(_mapped(columns))
+        overrides += [f"data.train.{number}.columns={mapped}" for number in range(len(data))]
     asked_for, base = asked(data, [*overrides, *(settings or [])])
     if cleaned is not None:
         check_target(asked_for.train, cleaned, base)
@@ -103,6 +111,18 @@ def audit(
     bad = found.summary["counts"]
     if fail_on and (bad["error"] or (fail_on is FailOn.WARNING and bad["warning"])):
         raise typer.Exit(1)
+
+
+def _mapped(columns: str) -> dict[str, str]:
+    """Our fields to the data's columns, from `ours=theirs,ours=theirs`."""
+    pairs = [part.partition("=") for part in columns.split(",")]
+    if not all(ours.strip() and theirs.strip() for ours, _, theirs in pairs):
+        raise UserError(
+            f"expected our field = your column, found {columns!r}",
+            where="--columns",
+            fix="for example --columns instruction=question,response=answer",
+        )
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
 
 
 def show(summary: dict[str, Any]) -> None:
