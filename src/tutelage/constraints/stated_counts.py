@@ -9,15 +9,19 @@ from tutelage.constraints.numbers import NUMBER, ORDINALS, number
 from tutelage.constraints.wording import LESS, MORE, Finders, Said, Wording, bound, counted
 
 _UNITS = {
-    "words?": ("word", "plain:number_words", "num_words"),
-    "sentences?": ("sentence", "plain:number_sentences", "num_sentences"),
-    "(?:paragraphs?|stanzas?)": ("a", "plain:number_paragraphs", "num_paragraphs"),
-    "(?:bullet[- ]?points?|bullets?|bulleted points?)": (
-        "bullet",
-        "plain:number_bullets",
-        "num_bullets",
-    ),
+    "words?": ("plain:number_words", "num_words"),
+    "sentences?": ("plain:number_sentences", "num_sentences"),
+    "(?:paragraphs?|stanzas?)": ("plain:number_paragraphs", "num_paragraphs"),
+    "(?:bullet[- ]?points?|bullets?|bulleted points?)": ("plain:number_bullets", "num_bullets"),
 }
+_NUMBERED = {
+    units: re.compile(
+        rf"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty|dred|sand|"
+        rf"single|more|less|fewer|longer|most)\+?[ -]+(?:[a-z-]+ ){{0,2}}{units}"
+    )
+    for units in _UNITS
+}
+"""What any of the patterns below needs, in lower case: quick to find missing."""
 _BOUNDS = {units: counted(units) for units in _UNITS}
 _RANGES = {
     units: re.compile(
@@ -76,8 +80,8 @@ _VAGUE = re.compile(r"\b(?:about|around|approximately|roughly|some|nearly|almost
 
 def lengths(said: Wording) -> Iterator[Said]:
     """Words, sentences, paragraphs and bullets of the whole response."""
-    for units, (word, name, option) in _UNITS.items():
-        if word not in said.lower:
+    for units, (name, option) in _UNITS.items():
+        if not _NUMBERED[units].search(said.lower):
             continue
         for found in said.find(_BOUNDS[units]):
             phrase = found["before"] or found["after"] or found["or"] or "at least"
@@ -94,9 +98,15 @@ def lengths(said: Wording) -> Iterator[Said]:
             if low < high and _of_all(said, found):
                 yield Said(name, {option: low, "relation": "at least"}, *found.span())
                 yield Said(name, {option: high + 1, "relation": "less than"}, *found.span())
-        if option != "num_words":
+        if option == "num_words":
+            yield from _about(said)
+        else:
             yield from _exactly(said, _EXACT[units], name, option)
-    for found in said.find(_ABOUT) if "word" in said.lower else ():
+
+
+def _about(said: Wording) -> Iterator[Said]:
+    """A plain number of words: about that many."""
+    for found in said.find(_ABOUT):
         if _of_all(said, found) and not _BOUNDED.search(said.bare[: found.start()]):
             yield Said("plain:about_words", {"num_words": number(found["n"])}, *found.span())
 

@@ -74,7 +74,7 @@ class Wording:
 
     def says(self, *words: str) -> bool:
         """Whether one of these lower-case texts is in it."""
-        return any(word in self.lower for word in words)
+        return any(map(self.lower.__contains__, words))
 
     def find(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
         """Matches outside long quotations."""

@@ -48,7 +48,8 @@ def wanted(batch: Batch) -> Iterator[Wanted]:
         | instruction.str.contains_any(HINTS, ascii_case_insensitive=True)
     )
     likely = hinted.filter(
-        pl.col("constraints").is_not_null() | instruction.str.contains(LIKELY)
+        pl.col("constraints").is_not_null()
+        | pl.any_horizontal(map(instruction.str.contains, LIKELY))
     ).select(
         *("at", "instruction", "instruction_field", "response", "response_field", "constraints")
     )
