@@ -144,3 +144,82 @@ def inject_false_arithmetic(
         text = f"{text[: result.start()]}={wrong}>>{wrong}{text[result.end() :]}"
         whole[place][answer] = re.sub(r"<<[^<>]*>>", "", text) if draw.random() < 0.5 else text
     return Injected(whole, broken)
+
+
+SYNONYMS = {
+    "a given": "some",
+    "add": "put in",
+    "all": "each of the",
+    "amount": "quantity",
+    "answer": "reply",
+    "between": "from among",
+    "big": "large",
+    "buys": "purchases",
+    "calculate": "work out",
+    "check": "test",
+    "contains": "has",
+    "create": "make",
+    "describe": "give an account of",
+    "different": "distinct",
+    "does": "is it that",
+    "each": "every",
+    "explain": "make clear",
+    "find": "work out",
+    "function": "routine",
+    "generate": "produce",
+    "gets": "receives",
+    "given": "supplied",
+    "gives": "hands",
+    "how many": "what number of",
+    "how much": "what amount of",
+    "if": "supposing",
+    "input": "argument",
+    "integer": "whole number",
+    "integers": "whole numbers",
+    "kids": "children",
+    "list": "sequence",
+    "makes": "earns",
+    "number": "count",
+    "numbers": "values",
+    "only": "just",
+    "order": "sequence",
+    "people": "persons",
+    "provide": "give",
+    "return": "give back",
+    "returns": "gives back",
+    "sells": "vends",
+    "should": "ought to",
+    "small": "little",
+    "string": "text",
+    "strings": "texts",
+    "suggest": "propose",
+    "the following": "this",
+    "total": "sum",
+    "use": "employ",
+    "week": "seven days",
+    "write": "compose",
+    "you are": "one is",
+    "your task is to": "please",
+}
+"""Our own: other words for words of instructions."""
+
+_SENTENCE = re.compile(r"(?<=[.?!])\s+")
+
+
+def paraphrased(text: str, draw: random.Random) -> str:
+    """A text in other words: code examples left out, words replaced, statements in other order.
+
+    A question at the end stays there. What a language model would make of the text differs more;
+    this is what can be made without one.
+    """
+    lines = [line for line in text.splitlines() if not re.match(r"\s*(>>>|from |import )", line)]
+    plain = re.sub(r"\bdef (\w+)\(.*", r"Write the function \1.", "\n".join(lines))
+    plain = re.sub(r'"""|\s+', " ", plain).strip()
+    for word, other in sorted(SYNONYMS.items(), key=lambda item: -len(item[0])):
+        plain = re.sub(rf"\b{word}\b", other, plain, flags=re.IGNORECASE)
+    *statements, last = _SENTENCE.split(plain)
+    if len(statements) > 2:
+        head, *rest = statements
+        draw.shuffle(rest)
+        statements = [head, *rest]
+    return " ".join(["Here is something to do.", *statements, last])

@@ -29,13 +29,14 @@ def joined(*columns: str) -> pl.Expr:
     return pl.concat_str([pl.col(name) for name in columns], separator="\n")
 
 
-def normalised(text: pl.Expr) -> pl.Expr:
-    """The text in lower case, with single spaces in place of spaces and punctuation.
+def normalised(texts: pl.Series) -> pl.Series:
+    """Texts in lower case, with single spaces in place of spaces and punctuation.
 
     What consists of nothing else stays as it is: answers of one sign each are not the same.
     """
-    plain = text.str.to_lowercase().str.replace_all(_PUNCTUATION, " ").str.strip_chars(" ")
-    return pl.when(plain == "").then(text.str.strip_chars()).otherwise(plain)
+    plain = texts.str.to_lowercase().str.replace_all(_PUNCTUATION, " ").str.strip_chars(" ")
+    empty = plain == ""
+    return plain.zip_with(~empty, texts.str.strip_chars()) if empty.any() else plain
 
 
 @dataclass(frozen=True, slots=True)

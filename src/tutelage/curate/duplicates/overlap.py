@@ -33,7 +33,7 @@ Rows = Callable[[pl.Series], pl.DataFrame]
 
 
 def overlaps(
-    pairs: NDArray[np.int64], rows: Rows, counts: NDArray[np.uint32]
+    pairs: NDArray[np.int64], rows: Rows, counts: NDArray[np.uint32], least: float = 0.0
 ) -> NDArray[np.float64]:
     """Jaccard similarity of the words of each pair of rows.
 
@@ -41,6 +41,7 @@ def overlaps(
         pairs: (pairs, 2) places of rows.
         rows: gives the rows at places.
         counts: (rows,) number of words of every row.
+        least: similarity below which it does not matter how much the fields differ.
 
     Returns:
         (pairs,) from 0 to 1; 0 where instructions, inputs or answers differ.
@@ -50,22 +51,30 @@ def overlaps(
     size = counts[pairs].sum(axis=1, dtype=np.int64)
     chunk = (np.cumsum(size) - 1) // CHUNK_WORDS
     cuts = np.flatnonzero(np.diff(chunk)) + 1
-    return np.concatenate([_overlaps(part, rows) for part in np.split(pairs, cuts)])
+    return np.concatenate([_overlaps(part, rows, least) for part in np.split(pairs, cuts)])
 
 
-def _overlaps(pairs: NDArray[np.int64], rows: Rows) -> NDArray[np.float64]:
+def _overlaps(pairs: NDArray[np.int64], rows: Rows, least: float) -> NDArray[np.float64]:
     places, local = np.unique(pairs, return_inverse=True)
     local = local.reshape(pairs.shape)
     lines = rows(pl.Series(places))
     whole, _ = _jaccard(lines.select(joined(*PROMPT, "response")).to_series(), local)
-    fields = {name: _jaccard(lines[name], local) for name in ("instruction", "input", "response")}
+    alike = np.flatnonzero(whole >= least)
+    whole[alike[_different(lines, local[alike])]] = 0
+    return whole
+
+
+def _different(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether instructions, inputs or answers say different things."""
+    fields = {name: _jaccard(lines[name], pairs) for name in ("instruction", "input", "response")}
     has_input = fields["input"][1] > 0
     # Where the input of one row stands in the instruction of the other, prompts are not compared.
     comparable = has_input[:, 0] == has_input[:, 1]
+    different = np.zeros(len(pairs), dtype=np.bool_)
     for name, (likeness, size) in fields.items():
         differs = (likeness < DIFFERENT) & (size.min(axis=1) >= FIELD_WORDS)
-        whole[differs & (comparable | (name == "response"))] = 0
-    return whole
+        different |= differs & (comparable | (name == "response"))
+    return different
 
 
 def _jaccard(

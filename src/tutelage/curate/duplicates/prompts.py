@@ -72,8 +72,7 @@ _OF_FIRST = {"at": "first_at", "instruction": "first_instruction", "answer": "fi
 
 
 def _answers(data: Dataset, places: pl.Series) -> pl.DataFrame:
-    return data.rows(places).select(
-        pl.col("at").cast(pl.Int64),
-        "instruction",
-        normalised(pl.col("response")).alias("answer"),
+    rows = data.rows(places)
+    return rows.select(
+        pl.col("at").cast(pl.Int64), "instruction", normalised(rows["response"]).alias("answer")
     )

@@ -24,16 +24,14 @@ class Content(Feature):
     def of(self, batch: Batch) -> pl.DataFrame:
         """`verbatim`, `prompt` (null where nothing is asked), `answer` (UInt64), `answer_words` and
         `characters` (UInt32) of each row."""
-        parts = pl.struct(*_SYSTEM_AND_PROMPT, "response")
-        prompt = normalised(joined(*_SYSTEM_AND_PROMPT))
-        return batch.rows.select(
-            parts.hash(1).alias("verbatim"),
+        rows = batch.rows
+        prompt = normalised(rows.select(joined(*_SYSTEM_AND_PROMPT)).to_series())
+        answer = normalised(rows["response"])
+        sizes = (pl.col(name).str.len_chars() for name in (*_SYSTEM_AND_PROMPT, "response"))
+        return rows.select(
+            pl.struct(*_SYSTEM_AND_PROMPT, "response").hash(1).alias("verbatim"),
             pl.when(prompt != "").then(prompt.hash(2)).alias("prompt"),
-            normalised(pl.col("response")).hash(3).alias("answer"),
-            pl.col("response").str.count_matches(r"\S+").alias("answer_words"),
-            pl.sum_horizontal(
-                pl.col(name).str.len_chars() for name in (*_SYSTEM_AND_PROMPT, "response")
-            )
-            .cast(pl.UInt32)
-            .alias("characters"),
+            answer.hash(3).alias("answer"),
+            (answer.str.count_matches(" ", literal=True) + (answer != "")).alias("answer_words"),
+            pl.sum_horizontal(sizes).cast(pl.UInt32).alias("characters"),
         )

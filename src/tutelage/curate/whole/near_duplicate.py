@@ -37,7 +37,7 @@ class NearDuplicate(WholeCheck):
         threshold = self.options.near_duplicate
 
         def compare(asked: NDArray[np.int64]) -> NDArray[np.float64]:
-            return overlaps(asked, data.rows, counts)
+            return overlaps(asked, data.rows, counts, threshold)
 
         left_out = originals(pairs, compare, threshold)
         summary = {"rows": len(left_out), "compared": len(pairs), "threshold": threshold}
