@@ -48,3 +48,7 @@ class AuditOptions(Options):
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything drawn: samples, clusters, maps, selection."""
+
+    bias_reference: str | None = None
+    """Name of an evaluation set (`--against`) that is a reference corpus: who appears is compared
+    with it."""

@@ -144,8 +144,8 @@ def _phrase(looked: Sequence[int], words: dict[int, list[int]]) -> frozenset[int
         row = words[at]
         spans = ((i, i + n) for n in range(1, LONGEST + 1) for i in range(len(row) - n + 1))
         runs.update({run for i, end in spans if most.issuperset(run := tuple(row[i:end]))})
-    common = sorted(run for run, count in runs.items() if count >= needed)
-    return frozenset(max(common, key=lambda run: len(run), default=()))
+    common = sorted((len(run), run) for run, count in runs.items() if count >= needed)
+    return frozenset(common[-1][1] if common else ())
 
 
 def _shared(

@@ -1,0 +1,1 @@
+"""Who appears in a dataset, with what words, in what roles, and how they are spoken of."""
