@@ -23,8 +23,8 @@ from tutelage.curate.bias.groups import Group, axes, groups, names
 from tutelage.statistics.correction import holm
 from tutelage.statistics.resampling import Measurement
 
-PRIOR_WORDS = 10_000
-"""Weight of the prior, in words: as much as some 500 sentences."""
+PRIOR_WORDS = 500
+"""Weight of the prior, in words: as much as some 30 sentences."""
 
 LEAST_SENTENCES = 20
 LEAST_SPOKEN = 20
