@@ -34,10 +34,10 @@ def test_items_are_found_alone_within_prompts_and_within_answers() -> None:
     concluded = dataset(rows, {"exam": items}).conclude("contamination")
     assert set(concluded.findings["at"].to_list()) == broken
     assert concluded.findings["field"].to_list() == ["instruction", "instruction", "output"] * 3
-    assert concluded.findings["detail"][0] == "holds 100 % of the prompt of item 0 of exam"
+    assert concluded.findings["detail"][0] == "holds 100 % of the prompt of row 0 of exam.jsonl"
     told = concluded.summary["exam"]
     assert (told["items"], told["found"], told["rows"]) == (9, 9, 9)
-    assert told["which"][0] == {"item": 0, "share": 1.0, "rows": 1}
+    assert told["which"][0] == {"item": "row 0 of exam.jsonl", "share": 1.0, "rows": 1}
 
 
 def test_items_with_a_word_in_ten_changed_are_found() -> None:

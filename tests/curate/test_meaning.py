@@ -41,7 +41,7 @@ def test_items_in_other_words_are_found() -> None:
     items = [{"instruction": item, "output": "-"}]
     concluded = dataset(ROWS, {"exam": items}).conclude("paraphrased_contamination")
     assert concluded.findings["at"].to_list() == [0, 2]
-    assert concluded.findings["detail"][0].startswith("asks what item 0 of exam asks")
+    assert concluded.findings["detail"][0].startswith("asks what row 0 of exam.jsonl asks")
     assert concluded.summary["exam"]["found"] == 1
 
 

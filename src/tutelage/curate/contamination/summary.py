@@ -14,13 +14,26 @@ LISTED = 1000
 """Items that a summary lists, those that are most surely there first."""
 
 
+def items_of(sets: Mapping[str, Dataset]) -> pl.DataFrame:
+    """All items in order: `set`, `item` (its place there) and `name`."""
+    return pl.concat(
+        items.rows().select(
+            pl.lit(name).alias("set"),
+            pl.col("at").cast(pl.Int64).alias("item"),
+            pl.format("row {} of {}", "row", "source").alias("name"),
+        )
+        for name, items in sets.items()
+    )
+
+
 def one_each(data: Dataset, held: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame:
     """One finding for every row that holds items, naming the one it holds most of.
 
     Args:
         data: the training data.
-        held: `at`, `part` (of the row), `set`, `item`, `of` (the item's part), `share`.
-        detail: what is wrong; may use `name`, such as "item 12 of humaneval", and all of `held`.
+        held: `at`, `part` (of the row), `set`, `item` (its place there), `name` (such as "row 12 of
+            humaneval.jsonl"), `of` (the item's part), `share`.
+        detail: what is wrong; may use all of `held`.
     """
     if held.is_empty():
         return none()
@@ -31,11 +44,10 @@ def one_each(data: Dataset, held: pl.DataFrame, detail: pl.Expr) -> pl.DataFrame
         pl.col("at").cast(pl.Int64), "instruction_field", "response_field"
     )
     table = best.join(fields, on="at").sort("at")
-    named = table.with_columns(pl.format("item {} of {}", "item", "set").alias("name"))
     field = (
         pl.when(pl.col("part") == "prompt").then("instruction_field").otherwise("response_field")
     )
-    return found(named, detail, field=field, score=pl.col("share"))
+    return found(table, detail, field=field, score=pl.col("share"))
 
 
 def summary(sets: Mapping[str, Dataset], held: pl.DataFrame) -> dict[str, Any]:
@@ -44,7 +56,7 @@ def summary(sets: Mapping[str, Dataset], held: pl.DataFrame) -> dict[str, Any]:
     for name, items in sets.items():
         there = held.filter(pl.col("set") == name)
         listed = (
-            there.group_by("item")
+            there.group_by("item", "name")
             .agg(pl.col("share").max(), pl.col("at").n_unique().alias("rows"))
             .sort(["share", "item"], descending=[True, False])
         )
@@ -53,8 +65,8 @@ def summary(sets: Mapping[str, Dataset], held: pl.DataFrame) -> dict[str, Any]:
             "found": len(listed),
             "rows": there["at"].n_unique(),
             "which": [
-                {"item": item, "share": round(share, 3), "rows": rows}
-                for item, share, rows in listed.head(LISTED).iter_rows()
+                {"item": name, "share": round(share, 3), "rows": rows}
+                for _, name, share, rows in listed.head(LISTED).iter_rows()
             ],
         }
     return told

@@ -14,8 +14,9 @@ import polars as pl
 from tutelage.curate.check import WHOLE_CHECKS, Conclusion, Dataset, WholeCheck
 from tutelage.curate.contamination.index import Index
 from tutelage.curate.contamination.scan import PARTS, parts, shared
-from tutelage.curate.contamination.summary import one_each, summary
+from tutelage.curate.contamination.summary import items_of, one_each, summary
 from tutelage.curate.findings import none
+from tutelage.curate.rare_words import prompts
 
 SHORT, LONG = 8, 13
 
@@ -32,6 +33,10 @@ ANSWER_RUNS = 5
 
 SHORT_ITEM_WORDS = 3
 """An item too short for a run is found where a whole prompt is the same, from so many words on."""
+
+HELD = ("at", "part", "set", "item", "name", "of", "share")
+"""What is known of a row that holds an item: its place and part; the item's set, place there, name
+and part; how much of it is there."""
 
 
 @WHOLE_CHECKS.register("contamination")
@@ -51,74 +56,42 @@ class Contamination(WholeCheck):
     def conclude(self, data: Dataset) -> Conclusion:
         """One finding a row, for the item that it holds most of."""
         sets = {name: items for name, items in data.against().items() if items.count}
-        items = _items(sets)
-        if items.is_empty() or not data.count:
+        if not sets or not data.count:
             return Conclusion(none(), {})
-        short = Index(items["words"], items["set"], SHORT)
-        long = Index(items["words"], items["set"], LONG)
-        held = _held(shared(data, short, long), short, items)
-        held = pl.concat([held, _same_prompts(data, sets)], how="diagonal")
+        items = items_of(sets)
+        texts = pl.concat(items.with_columns(pl.lit(part).alias("of")) for part in PARTS)
+        rows = pl.concat(items.rows() for items in sets.values())
+        short = Index(parts(rows), texts["set"], SHORT)
+        long = Index(parts(rows), texts["set"], LONG)
+        held = _held(shared(data, short, long), short, texts)
+        held = pl.concat([held, _same_prompts(data, sets, items)])
         share = (pl.col("share") * 100).floor().cast(pl.Int64)
         detail = pl.format("holds {} % of the {} of {}", share, "of", "name")
         return Conclusion(one_each(data, held, detail), summary(sets, held))
 
 
-def _items(sets: Mapping[str, Dataset]) -> pl.DataFrame:
-    """Prompts and answers of all items: `set`, `item` (its place), `of`, `words`."""
-    tables = []
-    for name, items in sets.items():
-        rows = items.rows()
-        for part, texts in zip(PARTS, _halves(parts(rows)), strict=True):
-            tables.append(
-                rows.select(
-                    pl.lit(name).alias("set"),
-                    pl.col("at").cast(pl.Int64).alias("item"),
-                    pl.lit(part).alias("of"),
-                    texts.alias("words"),
-                )
-            )
-    return pl.concat(tables) if tables else pl.DataFrame()
-
-
-def _halves(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    return texts[: len(texts) // 2], texts[len(texts) // 2 :]
-
-
-def _held(found: pl.DataFrame, short: Index, items: pl.DataFrame) -> pl.DataFrame:
-    """Rows that hold enough of an item: `at`, `part`, `set`, `item`, `of`, `share`, `long`."""
-    table = items.drop("words").with_row_index("text").cast({"text": pl.Int64})
+def _held(found: pl.DataFrame, short: Index, texts: pl.DataFrame) -> pl.DataFrame:
+    """Rows that hold enough of an item, with the columns `HELD`."""
+    table = texts.with_row_index("text").cast({"text": pl.Int64})
     table = table.with_columns(pl.Series("total", short.totals))
     share = pl.col("short") / pl.col("total")
     prompt = (share >= SURE) | ((pl.col("long") > 0) & (share >= FEWER))
     answer = (share >= SURE) & (pl.col("total") >= ANSWER_RUNS)
+    enough = pl.when(pl.col("of") == "prompt").then(prompt).otherwise(answer)
     return (
-        found.join(table, on="text")
-        .filter(pl.when(pl.col("of") == "prompt").then(prompt).otherwise(answer))
-        .select("at", "part", "set", "item", "of", share.alias("share"), "long")
+        found.join(table, on="text").filter(enough).with_columns(share.alias("share")).select(HELD)
     )
 
 
-def _same_prompts(data: Dataset, sets: Mapping[str, Dataset]) -> pl.DataFrame:
-    """Rows that ask what a short item asks."""
-    asked = data.feature("content").select("prompt").with_row_index("at").cast({"at": pl.Int64})
-    tables = [asked.select("at").clear()]
-    for name, items in sets.items():
-        rows = items.rows().with_columns(parts(items.rows())[: items.count].alias("text"))
-        size = pl.col("text").str.count_matches(r"\S+")
-        short = rows.select(
-            pl.col("at").cast(pl.Int64).alias("item"),
-            items.feature("content")["prompt"],
-            size.is_between(SHORT_ITEM_WORDS, SHORT - 1).alias("short"),
-        ).filter("short")
-        tables.append(
-            asked.join(short.drop("short"), on="prompt").select(
-                "at",
-                "item",
-                pl.lit(name).alias("set"),
-                pl.lit("prompt").alias("part"),
-                pl.lit("prompt").alias("of"),
-                pl.lit(1.0).alias("share"),
-                pl.lit(0, pl.Int64).alias("long"),
-            )
-        )
-    return pl.concat(tables, how="diagonal")
+def _same_prompts(data: Dataset, sets: Mapping[str, Dataset], items: pl.DataFrame) -> pl.DataFrame:
+    """Rows that ask what a short item asks, with the columns `HELD`."""
+    size = pl.concat(prompts(of.rows()) for of in sets.values()).str.count_matches(r"\S+")
+    asked = pl.concat(of.feature("content")["prompt"] for of in sets.values())
+    short = items.with_columns(asked).filter(size.is_between(SHORT_ITEM_WORDS, SHORT - 1))
+    rows = data.feature("content").select("prompt").with_row_index("at").cast({"at": pl.Int64})
+    prompt = pl.lit("prompt")
+    return (
+        rows.join(short, on="prompt")
+        .with_columns(part=prompt, of=prompt, share=pl.lit(1.0))
+        .select(HELD)
+    )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tutelage.curate.check import WHOLE_CHECKS, Conclusion, Dataset, WholeCheck
 from tutelage.curate.contamination.nearest import nearest
-from tutelage.curate.contamination.summary import one_each, summary
+from tutelage.curate.contamination.summary import items_of, one_each, summary
 from tutelage.curate.findings import none
 from tutelage.curate.rare_words import in_common, prompts, weights
 
@@ -37,12 +37,7 @@ class ParaphrasedContamination(WholeCheck):
         sets = {name: items for name, items in data.against().items() if items.count}
         if not sets or not data.count:
             return Conclusion(none(), {})
-        items = pl.concat(
-            items.rows().select(
-                pl.lit(name).alias("set"), pl.col("at").cast(pl.Int64).alias("item")
-            )
-            for name, items in sets.items()
-        ).with_row_index("text")
+        items = items_of(sets).with_row_index("text")
         asked = pl.concat(prompts(items.rows()) for items in sets.values())
         vectors = np.concatenate([_vectors(items) for items in sets.values()])
         pairs = nearest(_vectors(data), vectors, LIKENESS)
