@@ -27,10 +27,10 @@ BRACKETED = {
     *("cs", "c#", "go", "rust", "kotlin", "swift", "scala", "php", "css", "scss", "dart", "r"),
 }
 UNFENCED = (
-    r"\A\s*(?:def \w+\(.*\).*:|class \w+.*:|import \w|from \w[\w.]* import |#!.*python|for "
-    r"\w+ in .*:"
-    r"|if __name__)"
+    r"\A\s*(?:def \w+\(|class \w+(?:\(.*\))?:|import \w|from \w[\w.]* import |#!.*python"
+    r"|for \w+ in .*:|if __name__)"
 )
+NOT_PYTHON = r"(?m)[;{]\s*$|^\s*end\s*$|^\s*\}"
 OTHER_UNFENCED = (
     r"\A\s*(?:public |private |function \w*\s?\(|const \w+|let \w+|var \w+|#include|using "
     r"namespace|package \w+;"
@@ -76,7 +76,7 @@ class BrokenCode(Check):
             pl.when(fenced)
             .then(pl.lit(""))
             .when(
-                python & ~other & ~response.str.contains(r"(?m);\s*$")
+                python & ~other & ~response.str.contains(NOT_PYTHON)
                 | pl.col("instruction").str.contains(r"(?i)python")
             )
             .then(pl.lit("python"))

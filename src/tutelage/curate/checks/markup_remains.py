@@ -16,6 +16,7 @@ from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches, none
 from tutelage.curate.text.forms import MARKUP_ASKED, is_program
+from tutelage.curate.text.prompts import with_prompt
 
 TAG = (
     r"(?i)</?(?:p|br|div|span|b|i|u|em|strong|ul|ol|li|table|tr|td|th|tbody|h[1-6]|font"
@@ -73,8 +74,7 @@ class MarkupRemains(Check):
         texts = texts.filter(text.str.contains(ANY))
         if texts.is_empty():
             return none()
-        prompts = batch.rows.select("at", pl.concat_str("instruction", "input").alias("prompt"))
-        texts = texts.join(prompts, on="at").filter(
+        texts = with_prompt(texts, batch).filter(
             ~pl.col("prompt").str.contains(MARKUP_ASKED)
             & ~pl.col("prompt").str.contains(r"</?\w+>|\[\d+\]|\{\{|\[\[")
             & ~is_program(text)

@@ -15,6 +15,7 @@ from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches, none
 from tutelage.curate.text.forms import is_code
+from tutelage.curate.text.prompts import with_prompt
 
 TEMPLATE = (
     r"(?im)\n\s*#{2,4} ?(?:instructions?|user|human|assistant|system|prompt|question|input|end)"
@@ -49,8 +50,7 @@ class NextTurn(Check):
         texts = batch.of("response").filter(text.str.contains(f"{TEMPLATE}|{SPEAKER[5:]}"))
         if texts.is_empty():
             return none()
-        prompts = batch.rows.select("at", pl.concat_str("instruction", "input").alias("prompt"))
-        texts = texts.join(prompts, on="at")
+        texts = with_prompt(texts, batch)
         asked = pl.col("prompt").str.contains(TALK_ASKED)
         unasked = texts.filter(~asked & ~is_code(text))
         sure = texts.filter(

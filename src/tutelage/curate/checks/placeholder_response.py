@@ -15,22 +15,20 @@ from tutelage.curate.findings import found
 LONGEST = 80
 """Characters of the longest placeholder."""
 
-STANDS_IN = (
-    r"(?i)\A[\s\[(<{\"'*_-]*(?:n/?a|n\.a\.|nan|null|nil|none|undefined|todo|to ?do|tbd|tba"
-    r"|tbc|fixme|xxx+"
-    r"|placeholder|no ?(?:output|input|answer|response|content|text|data)(?: (?:available"
-    r"|provided|given|"
-    r"required|needed|necessary))?|not (?:applicable|available|provided)|output|answer"
-    r"|response|empty"
-    r"|(?:your|insert|enter|add|write|type|put)(?: (?:your|the|an?))? (?:answer|response"
-    r"|output|text)"
-    r"(?: here| goes here)?|(?:answer|response|output|text) (?:goes )?here|(?:to be|will be) "
-    r"(?:added|"
-    r"determined|filled|completed|written|provided)(?: later| in)?|coming soon|lorem ipsum[^\n]*"
-    r"|test|asdf\w*|foo|see above|same as above|as above|ditto|blank|error|deleted|removed)"
-    r"[\s\])>}\"'*_.:!-]*\z"
+SURELY = (
+    r"(?i)\A[\s\[(<{\"'*_-]*(?:todo|tbd|tba|tbc|fixme|xxx+|placeholder|n\.a\.|asdf\w*|foo ?bar"
+    r"|no ?(?:output|input|response|content)(?: (?:available|provided|given|required|needed))?"
+    r"|output|response|answer|(?:your|insert|enter|add|write|type|put)(?: (?:your|the|an?))?"
+    r" (?:answer|response|output|text)(?: here| goes here)?|(?:answer|response|output|text)"
+    r" (?:goes )?here|(?:to be|will be) (?:added|determined|filled|completed|written|provided)"
+    r"(?: later| in)?|coming soon|lorem ipsum[^\n]*|see above|same as above|as above)"
+    r"[\s\])>}\"'*_.:!-]*\z|\A[\s.…·\-–—_~?]+\z"
 )
-MARKS = r"\A[\s.…·\-–—_*~=?#]{1,}\z"
+PERHAPS = (
+    r"(?i)\A[\s\[(<{\"'*_-]*(?:n/?a|nan|null|nil|none|undefined|to do|not (?:applicable|available"
+    r"|provided)|no (?:answer|text|data)|empty|test|ditto|blank|error|deleted|removed)"
+    r"[\s\])>}\"'*_.:!-]*\z|\A[\s*=#]+\z"
+)
 NUMBER = r"\A\s*[-+]?\d+(?:[.,]\d+)?\s*\z"
 WRITES = (
     r"(?i)\A\W*(?:please |can you |could you )?(?:write|compose|describe|explain|summari[sz]e"
@@ -44,13 +42,15 @@ COUNTS = (
     r"|results?)"
     r"(?-u:\b)"
 )
-OFFERED = (
-    r"(?i)(?-u:\b)(?:none|n/?a|null|nan|undefined|no (?:answer|output|input|response)|empty"
-    r"|error|not applicable"
-    r"|placeholder|test|lorem|output|symbol|punctuation|emoticon|morse|character|blank|ascii"
-    r"|true|which"
-    r"|classif|yes|what|code|print|python|javascript|sql|type|redact|mask|censor|opposite"
-    r"|synonym|antonym|word)(?-u:\b|\w)"
+SPEAKS_OF_IT = (
+    r"(?i)(?-u:\b)(?:placeholder|lorem|todo|no (?:output|input|response)|symbol|punctuation|mark|sign"
+    r"|emot?icon|morse|characters?|redact|mask|censor|ascii|ellipsis|dots?|dash|blanks?)(?-u:\b)"
+)
+MAY_CALL_FOR_IT = (
+    r"(?i)(?-u:\b)(?:none|n/?a|null|nan|undefined|empty|error|not applicable|identify|find|extract"
+    r"|classif\w*|which|is there|are there|true|code|print\w*|python|javascript|sql|output|return\w*"
+    r"|value|variable|type|operator|equation|one word|single word|opposite|synonym|antonym"
+    r"|detect|list any|any)(?-u:\b)"
 )
 
 
@@ -66,11 +66,11 @@ class PlaceholderResponse(Check):
         """One finding a row; the response is the evidence."""
         response, prompt = pl.col("response"), pl.col("instruction")
         short = batch.rows.filter(response.str.len_bytes() <= LONGEST)
-        certain = response.str.contains(
-            r"(?i)\A\W*(?:todo|tbd|fixme|no ?input|lorem|nan|placeholder)\W*\z"
+        asked = prompt + pl.lit("\n") + pl.col("input")
+        surely = response.str.contains(SURELY) & ~asked.str.contains(SPEAKS_OF_IT)
+        perhaps = response.str.contains(PERHAPS) & ~asked.str.contains(
+            f"{SPEAKS_OF_IT}|{MAY_CALL_FOR_IT}"
         )
-        offered = (prompt + pl.lit("\n") + pl.col("input")).str.contains(OFFERED)
-        stands_in = (response.str.contains(STANDS_IN) | response.str.contains(MARKS)) & ~offered
         is_number = (
             response.str.contains(NUMBER)
             & prompt.str.contains(WRITES)
@@ -83,9 +83,7 @@ class PlaceholderResponse(Check):
         )
         length = response.str.len_chars()
         return found(
-            short.filter(
-                stands_in | is_number | (certain & ~prompt.str.contains(r"(?i)placeholder|lorem"))
-            ),
+            short.filter(surely | perhaps | is_number),
             said,
             field="response_field",
             start=pl.lit(0),

@@ -17,6 +17,7 @@ import polars as pl
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import found, matches, none
+from tutelage.curate.text.prompts import with_prompt
 from tutelage.curate.text.refusals import (
     ASKS_WHAT_ANSWERS,
     HARM,
@@ -25,7 +26,7 @@ from tutelage.curate.text.refusals import (
     OUT_OF_REACH,
     PRIVATE,
     REFUSES,
-    WRITES_FOR_ANOTHER,
+    SPEAKS_FOR_ANOTHER,
 )
 
 CONSIDERED = 400
@@ -42,7 +43,7 @@ def _refusals(batch: Batch) -> pl.DataFrame:
     instruction = pl.col("instruction")
     harm = prompt.str.contains(HARM) | prompt.str.contains(PRIVATE)
     reason = (harm & ~instruction.str.contains(HARMLESS)) | prompt.str.contains(OUT_OF_REACH)
-    return rows.filter(~instruction.str.contains(WRITES_FOR_ANOTHER) | harm).with_columns(
+    return rows.filter(~prompt.str.contains(SPEAKS_FOR_ANOTHER) | harm).with_columns(
         reason.alias("reason"),
         start.str.extract(r"(?s)\A(\W*[^.!?\n]*)", 1).str.len_chars().alias("end"),
     )
@@ -105,9 +106,6 @@ class AiBoilerplate(Check):
         texts = batch.of("response").filter(pl.col("text").str.contains(OF_ITSELF))
         if texts.is_empty():
             return none()
-        prompts = batch.rows.select(
-            "at", pl.concat_str("instruction", "input", separator="\n").alias("prompt")
-        )
         asked = pl.col("prompt").str.contains(ASKS_WHAT_ANSWERS)
-        unasked = texts.join(prompts, on="at").filter(~asked)
+        unasked = with_prompt(texts, batch).filter(~asked)
         return matches(unasked, OF_ITSELF, "speaks of itself where nobody asked")

@@ -1,7 +1,7 @@
 """Responses that go round in circles: words, phrases, sentences or lines said over and over.
 
 Looping is how a weak generator fails, and a model tuned on loops loops. A text is a candidate when
-a piece of it (24 characters, taken at five places) stands in it three times, which costs no split
+a piece of it (24 characters, taken at three places) stands in it three times, which costs no split
 into words; candidates, about 1 % of rows, are looked at word by word. Two things are found: the
 same run of words several times on end, and a text of which half the words stand in 4-grams that it
 has said before (the measure and limit of Rae et al. 2021, section A.1.1, taken over words). Songs,
@@ -13,17 +13,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import FOUND, none
 from tutelage.curate.text.forms import REPETITION_ASKED, VERSE_ASKED, is_code, is_verse
+from tutelage.curate.text.prompts import with_prompt
 
 PROBE = 24
 """Characters of a piece that is searched for in its own text."""
 
-PROBES = (0.0, 0.25, 0.5, 0.75, 1.0)
+PROBES = (0.33, 0.67, 1.0)
 """Where the pieces are taken from, as shares of the text."""
 
 LONGEST_PERIOD = 60
@@ -67,10 +69,8 @@ class Repetition(Check):
         if hits.is_empty():
             return none()
         asked = VERSE_ASKED + "|" + REPETITION_ASKED.removeprefix("(?i)")
-        prompts = batch.rows.select("at", pl.concat_str("instruction", pl.lit("\n"), "input"))
-        hits = hits.filter(~is_code(text) & ~is_verse(text)).join(
-            prompts.filter(~pl.col("instruction").str.contains(asked)), on="at"
-        )
+        hits = with_prompt(hits.filter(~is_code(text) & ~is_verse(text)), batch)
+        hits = hits.filter(~pl.col("prompt").str.contains(asked))
         lines = []
         for at, field, content in hits.select("at", "field", "text").iter_rows():
             loop = loop_in(content)
@@ -97,21 +97,22 @@ def loop_in(text: str) -> Loop | None:
 
 def _run(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
     """The longest stretch made of one unit over and over, of the shortest unit that makes it."""
+    numbers: dict[str, int] = {}
+    ids = np.array([numbers.setdefault(word, len(numbers)) for word in words])
     best: Loop | None = None
     for period in range(1, min(LONGEST_PERIOD, len(words) // 3) + 1):
-        length = 0
-        for place in range(period, len(words) + 1):
-            if place < len(words) and words[place] == words[place - period]:
-                length += 1
-                continue
+        # Where a word is the one a period before, for at least two periods on end.
+        same = np.concatenate(([False], ids[period:] == ids[:-period], [False]))
+        changes = np.flatnonzero(same[1:] != same[:-1])
+        firsts, lengths = changes[::2], changes[1::2] - changes[::2]
+        for first, length in zip(firsts.tolist(), lengths.tolist(), strict=True):
             times = length // period + 1
-            first = place - length - period
-            if length and times >= _enough(words[first : first + period]):
-                start, end = spans[first][0], spans[place - 1][1]
-                if best is None or end - start > best.end - best.start:
-                    unit = " ".join(words[first : first + min(period, 12)])
-                    best = Loop(start, end, f"“{unit}” {times} times on end", 1.0)
-            length = 0
+            if times < LEAST_TIMES - 1 or times < _enough(words[first : first + period]):
+                continue
+            start, end = spans[first][0], spans[first + length + period - 1][1]
+            if best is None or end - start > best.end - best.start:
+                unit = " ".join(words[first : first + min(period, 12)])
+                best = Loop(start, end, f"“{unit}” {times} times on end", 1.0)
     return best
 
 

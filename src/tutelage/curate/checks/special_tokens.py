@@ -14,6 +14,7 @@ import polars as pl
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches, none
+from tutelage.curate.text.prompts import with_prompt
 
 MARKERS = (
     r"<\|[a-zA-Z_]+(?:[_ ]?\d*)\|>|</s>|<s>\s*(?:\[INST\])|\[/?INST\]|<</?SYS>>|<(?:start"
@@ -22,9 +23,8 @@ MARKERS = (
     r"|//\s*end of (?:the )?output\.?\s*//|(?i:<end of (?:text|response)>|\[end of text\])"
 )
 SPOKEN_OF = (
-    r"(?i)(?-u:\b)(?:tokens?|tokeni\w+|strikethrough|html|template|mask(?:ed)?|bert|fill[- "
-    r"]in|cloze|code"
-    r"|special|tags?)(?-u:\b)|`[^`\n]*[<\[][^`\n]*`"
+    r"(?i)(?-u:\b)(?:tokens?|tokeni\w+|strikethrough|html|mask(?:ed)?|bert|fill[- ]in|cloze)(?-u:\b)"
+    r"|`[^`\n]*[<\[][^`\n]*`"
 )
 _MARKERS = re.compile(rf"[ \t]*\n?(?:{MARKERS})")
 
@@ -42,9 +42,8 @@ class SpecialTokens(Check):
         texts = batch.texts.filter(pl.col("text").str.contains(MARKERS))
         if texts.is_empty():
             return none()
-        instruction = batch.rows.select("at", "instruction")
-        texts = texts.join(instruction, on="at").filter(
-            ~pl.col("text").str.contains(SPOKEN_OF) & ~pl.col("instruction").str.contains(SPOKEN_OF)
+        texts = with_prompt(texts, batch).filter(
+            ~pl.col("text").str.contains(SPOKEN_OF) & ~pl.col("prompt").str.contains(SPOKEN_OF)
         )
         # An input of "<noinput>" is a placeholder, for another check to say.
         is_input = pl.col("part").is_in(["instruction", "input"])

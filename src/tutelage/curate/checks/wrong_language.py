@@ -1,11 +1,10 @@
 """Responses in another language than the prompt is in, or asks for.
 
 Language identification (fastText, through `constraints.languages`) takes 0.1 ms a text, too long
-for a million rows, so that what is plainly English (function words in
-a twelfth of the words) is told without it. A prompt that asks for a language ("in French",
-"into Spanish") is held to it; one that speaks of languages or translation otherwise is left alone.
-Lists of names have no language, and are told by their capitals; languages that are taken for one
-another are not told apart.
+for a million rows, so that what begins in plain English is told without it. A prompt that asks for
+a language ("in French", "into Spanish") is held to it; one that speaks of languages or translation
+otherwise is left alone. Lists of names have no language, and are told by their capitals; languages
+that are taken for one another are not told apart.
 """
 
 from __future__ import annotations
@@ -21,13 +20,23 @@ from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import FOUND
 from tutelage.curate.text.forms import is_code
 
-ENGLISH = (
-    r"(?i)(?:\A|\s)(?:the|and|with|that|this|which|from|you|your|are|is|of|to|was|for|it|by|be|will"
-    r"|can|an|what|how|why|who|write|give|generate|create|describe|list|explain|make|find|name|tell"
-    r"|should|would|does|have|has|at|on|or|if|not|about|between|into)(?-u:\b)"
+_ONLY_ENGLISH = (
+    "the|and|with|that|this|which|from|you|your|are|what|how|why|who|should|would|does|about|between"
+    "|into|following|write|give|generate|create|describe|explain|make|find|tell|name|identify"
+    "|suggest|classify|summari[sz]e|provide|rewrite|construct|compose|design"
 )
-ENGLISH_SHARE = 1 / 12
-"""Share of a text's words that are English function words, from which it is English."""
+ENGLISH = (
+    rf"(?i)(?:\A|\s)(?:{_ONLY_ENGLISH}|is|of|to|was|for|it|by|be|will|can|an|has|have|at|on|or|if|not)"
+    r"(?-u:\b)"
+)
+ENGLISH_WORD = rf"(?i)(?:\A|\s)(?:{_ONLY_ENGLISH})(?-u:\b)"
+"""What no other language writes, but for quotations."""
+
+BEGINNING = 160
+"""Characters of a text in which its language shows itself; two English words there are plain."""
+
+SHORT = 80
+"""Characters of a text in which one English word is plain, if no other language writes it."""
 
 LETTERS = 24
 """Letters below which a text's language is not told (a third, where letters are syllables)."""
@@ -71,9 +80,10 @@ ALIKE = (
 _NAMES = "|".join(NAMES)
 ASKS_FOR = rf"(?i)(?-u:\b)(?:in|into|to) (?:the )?({_NAMES})(?-u:\b)"
 SPEAKS_OF = (
-    rf"(?i)(?-u:\b)(?:{_NAMES}|latin|translat\w*|languages?|say|pronounc\w*|foreign|idioms?"
-    r"|phrases?|lorem|etymolog\w*|cipher|caesar|encod\w*|decod\w*|encrypt\w*|decrypt\w*|gibberish"
-    r"|anagram|pig latin|morse|binary|made-up|nonsense)(?-u:\b)"
+    rf"(?i)(?-u:\b)(?:{_NAMES.replace('english|', '')}|latin|translat\w*|pronounc\w*|foreign|idioms?"
+    r"|(?:another|other|which|what|different|native|target|any|\d|two|three|five) languages?"
+    r"|how (?:do|would|to|can) (?:you |i |one )?say|lorem|etymolog\w*|cipher|caesar|encod\w*|decod\w*"
+    r"|encrypt\w*|decrypt\w*|gibberish|anagram|pig latin|morse|nonsense)(?-u:\b)"
 )
 _ASKS_FOR = re.compile(ASKS_FOR.replace("(?-u:\\b)", r"\b"))
 _WHOLE_RESPONSE = re.compile(r"(?i)\W*(?:please )?(?:translate|write|answer|respond|reply)\b")
@@ -101,7 +111,7 @@ class WrongLanguage(Check):
             "instruction",
             "input",
             _is_english(response).alias("english"),
-            _is_english(pl.concat_str("instruction", "input", separator=" ")).alias("prompted"),
+            _is_english(instruction).alias("prompted"),
         )
         if self.options.language is None:
             rows = rows.filter(
@@ -109,9 +119,7 @@ class WrongLanguage(Check):
             )
         elif self.options.language == "en":
             rows = rows.filter(~pl.col("english"))
-        rows = rows.filter(
-            (response.str.len_chars() >= LETTERS // 3) & ~is_code(response)
-        ).with_columns(
+        rows = rows.filter((response.str.len_bytes() >= LETTERS) & ~is_code(response)).with_columns(
             instruction.str.contains(ASKS_FOR).alias("asked"),
             pl.concat_str("instruction", "input", separator=" ")
             .str.contains(SPEAKS_OF)
@@ -147,13 +155,17 @@ class WrongLanguage(Check):
             return {NAMES[name.lower()] for name in names} if whole else set()
         if row["speaks"]:
             return set()
-        guesses = (told(instruction), told(row["input"]))
+        instructed = Guess("en", 1.0) if row["prompted"] else told(instruction)
+        guesses = (instructed, told(row["input"]))
         return {guess.language for guess in guesses if guess is not None}
 
 
 def _is_english(text: pl.Expr) -> pl.Expr:
-    hits = text.str.count_matches(ENGLISH)
-    return (hits >= 2) & (hits >= text.str.count_matches(r"\s") * ENGLISH_SHARE)
+    """Whether a text begins in plain English."""
+    beginning = text.str.slice(0, BEGINNING)
+    return (beginning.str.count_matches(ENGLISH) >= 2) | (
+        (text.str.len_bytes() <= SHORT) & text.str.contains(ENGLISH_WORD)
+    )
 
 
 def told(text: str) -> Guess | None:
