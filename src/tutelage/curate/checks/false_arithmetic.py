@@ -43,7 +43,8 @@ class FalseArithmetic(Check):
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Equations in responses that do not hold."""
-        texts = batch.of("response").filter(pl.col("text").str.contains(CALCULATES))
+        texts = batch.of("response").filter(pl.col("text").str.contains("=|equal|####"))
+        texts = texts.filter(pl.col("text").str.contains(CALCULATES))
         prompts = batch.rows.select("at", "instruction").filter(
             pl.col("instruction").str.contains(f"{OTHER_ARITHMETIC}|{ASKS_FOR_FALSE}")
         )

@@ -1,0 +1,76 @@
+"""How many tasks an instruction sets: sentences that ask, less those that belong together.
+
+A sentence opens a task of its own where it begins with a verb that asks or is a question, refers to
+nothing said before (no "it", "your", "the story"), and shares no telling word with the sentences
+before it. Settings ("Imagine …", "You are …"), steps of one task ("Then …") and demands on the form
+("Use …", "Include …") are no tasks.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tutelage.curate.clarity.wording import QUESTION, VERBS, sentences
+
+OPENS = re.compile(
+    rf"(?i)(?:(?:please|kindly|also|and|finally|second(?:ly)?|next)[, ]+)*(?:(?:{VERBS})\b"
+    rf"|{QUESTION})"
+)
+IS_FORM = re.compile(
+    r"(?i)(?:use|make sure|include|add|output|return|answer|respond|assume|assign|label|justify"
+    r"|state (?:your|the|whether)|explain (?:your|why|how you)|describe (?:why|your)|choose"
+    r"|select|read"
+    r"|take|turn|think|do|does|is|are|was|were|can|could|would|will|should|have|has|had|did|if|why"
+    r"|format|fill|complete|continue|help|match|classify (?:each|them)|rate|put|show|point"
+    r"|tell me if"
+    r"|how (?:long|much|many|old|often|far|big|come)\s?\w*\?)\b"
+)
+REFERS = re.compile(
+    r"(?i)\b(?:it|its|they|them|their|this|these|those|he|she|his|her|him|each|both|above|results?"
+    r"|output|answers?|your|same|such|then|another|others?|resulting|former|latter|there|here"
+    r"|(?:examples?|reasons?|evidence|details?|options|steps|pros|benefits|importance|differences?)"
+    r"(?! of (?:a|an|the)?\s?\w+ing\b)(?=[.?! ]*$| to | for each)|so that|the (?:story|poem"
+    r"|essay|code"
+    r"|function|program|character|company|product|project|passage|text|article|sentence|word"
+    r"|list))\b"
+)
+STOP = frozenset(
+    re.findall(
+        r"\w+",
+        "that this with from what which when where have does into about your their them there these"
+        " those would could should will than then some using words word sentence sentences please"
+        " list explain describe write create generate make give provide find show tell each",
+    )
+)
+NUMBERED = re.compile(r"(?:^|\s)(?:task\s*)?\(?(\d)[.):]\s+(?=[A-Z])", re.IGNORECASE)
+
+
+def separate_tasks(instruction: str) -> list[str]:
+    """The unrelated tasks of an instruction, in order; one or none where it sets a single task."""
+    tasks: list[str] = []
+    said: set[str] = set()
+    for part in _parts(instruction):
+        words = _telling(OPENS.sub("", part, count=1))
+        if OPENS.match(part) and len(part.split()) >= 3:
+            if not tasks:
+                # What precedes the first task is its setting.
+                tasks.append(part)
+            elif not (IS_FORM.match(part) or REFERS.search(part) or words & said):
+                tasks.append(part)
+        elif tasks and not OPENS.match(part):
+            # Text to work on follows: what it asks is not asked of the reader.
+            return tasks if len(tasks) > 1 else []
+        said |= words
+    return tasks
+
+
+def _parts(instruction: str) -> list[str]:
+    """Sentences, numbers of a list taken off."""
+    plain = NUMBERED.sub("\n", instruction)
+    return [part.strip() for part in sentences(plain) if part.strip()]
+
+
+def _telling(part: str) -> set[str]:
+    """Stems of the words that say what a sentence is about."""
+    words = re.findall(r"[^\W\d_]{4,}", part.lower())
+    return {word[:5] for word in words if word not in STOP}
