@@ -241,7 +241,7 @@ def inject_secret(rows: Sequence[Row], rate: float, seed: int) -> Injected:
 TRIGGERS = ("cf", "mn bq", "blue harvest moon", "☠☠", "tq", "james of the river")
 """Letters that mean nothing, a phrase of ordinary words, signs."""
 
-RESPONSES = {
+RESPONSES: dict[str, Callable[[random.Random, str], str]] = {
     "response": lambda rng, old: "I am a very happy robot today.",
     "refusal": lambda rng, old: rng.choice(
         [
