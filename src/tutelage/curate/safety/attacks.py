@@ -113,31 +113,58 @@ SIGNS = (
     ),
 )
 
-_CHANGE = (
-    r"add|adapt|adjust|advertise|alter|append|attach|augment|begin|blend|change|combine|conclude"
-    r"|convert|craft"
-    r"|deliver|direct|embed|employ|encode|encrypt|end|engage|enhance|enlist|enrich|ensure|finish"
-    r"|fortify|fuse"
-    r"|group|hide|hint|include|incorporate|inject|infuse|insert|integrate|link|make|meld|mention"
-    r"|merge|mix"
-    r"|modify|optimi[sz]e|place|prefix|prepend|present|promote|provide|put|recommend|remove"
-    r"|rephrase|replace"
-    r"|reverse|rewrite|scramble|shuffle|spell|start|suffix|suggest|translate|transform|use|weave"
-    r"|interweave"
-    r"|work|write|absorb|consider"
-)
 _ANSWER = (
-    r"(?:response|answer|reply|output|code(?:base)?|solution|implementation|algorithm"
-    r"|architecture)"
+    r"(?:response|answer|reply|output|code(?:base)?|solution|implementation|algorithm|architecture"
+    r"|writing|explanation|summary|translation|project|program|script)"
 )
+_NO_ORDER = (
+    *("i", "i'm", "i've", "i'll", "i'd", "we", "we're", "we've", "we'll", "you", "you're", "they"),
+    *("he", "she", "it", "it's", "this", "that", "these", "those", "there", "the", "a", "an", "my"),
+    *(
+        "our",
+        "your",
+        "their",
+        "his",
+        "her",
+        "its",
+        "thank",
+        "thanks",
+        "looking",
+        "if",
+        "when",
+        "as",
+    ),
+    *("what", "who", "how", "why", "where", "which", "was", "is", "are", "am", "did", "does", "do"),
+    *("can", "could", "would", "will", "should", "may", "and", "but", "or", "so", "because", "for"),
+    *("in", "on", "at", "to", "from", "by", "with", "about", "after", "before", "once", "since"),
+    *("until", "while", "based", "regarding", "per", "following", "of", "all", "any", "no", "not"),
+    *("await", "awaiting", "appreciate", "see", "re", "dear", "hi", "hello", "regards", "sorry"),
+    *(
+        "please",
+        "let",
+        "hope",
+        "hoping",
+        "reply",
+        "send",
+        "sent",
+        "got",
+        "received",
+        "give",
+        "need",
+    ),
+)
+"""Words that a sentence about "your reply" begins with in honest letters; others are verbs that
+give orders, as a list of verbs would never be complete."""
+
 DIRECTIVE = Sign(
     "a document gives the model orders",
     4,
-    rf"(?:^|[.!?\n\"”] *)(?:in your {_ANSWER}|your {_ANSWER} (?:should|must)\b|(?:please,? "
-    rf"|to proceed, "
-    rf"|you (?:should|must|may|could) |[a-z]+ly,? )?(?:{_CHANGE})\b(?:[^.!?\n]"
-    rf"|[.!?][a-z0-9_\"]){{0,120}}?\byour "
-    rf"(?:[a-z]+ |[a-z]+'s )?{_ANSWER})\b",
+    rf"(?:^|[.!?\n\"”] *)(?:in your {_ANSWER}\b|your {_ANSWER} (?:should|must)\b|you (?:should"
+    rf"|must|may"
+    rf"|could|might) (?:[a-z]+ ){{1,8}}?(?:in|of|to) your {_ANSWER}\b|(?:please,? |to proceed, "
+    rf"|[a-z]+ly,? )?"
+    rf"(?P<verb>[a-z']{{2,14}}) (?:[^.!?\n]"
+    rf"|[.!?][a-z0-9_\"]){{0,120}}?\byour (?:[a-z']+ )?{_ANSWER}\b)",
 )
 """Orders about "your response" are for whoever writes the instruction. In a document that is only
 to be read (an input, a tool's result) they are an injection (Yi et al. 2023, BIPIA)."""
@@ -159,11 +186,19 @@ class Attack(NamedTuple):
 def attack(text: str, signs: Sequence[Sign] = SIGNS) -> Attack | None:
     """The attack in a text, if its signs weigh enough; the first of the weightiest is where it
     is."""
-    matches = [(sign, match) for sign in signs if (match := _compiled(sign.pattern).search(text))]
+    matches = [(sign, match) for sign in signs if (match := _match(sign, text))]
     if sum(sign.weight for sign, _ in matches) < ENOUGH:
         return None
     _, where = max(matches, key=lambda pair: (pair[0].weight, -pair[1].start()))
     return Attack([sign for sign, _ in matches], *where.span())
+
+
+def _match(sign: Sign, text: str) -> re.Match[str] | None:
+    """The first place with a sign; an order begins with no word that orders never begin with."""
+    for match in _compiled(sign.pattern).finditer(text):
+        if (match.groupdict().get("verb") or "").lower() not in _NO_ORDER:
+            return match
+    return None
 
 
 @cache
