@@ -178,7 +178,7 @@ def inject_next_turn(rows: Sequence[Row], rate: float, seed: int) -> Injected:
     return changed(rows, rate, seed, run_on)
 
 
-CONTROLS = "\x00\x01\x07\x08\x0b\x0c\x1b\x1f\x7f"
+CONTROLS = "\x01\x07\x08\x0b\x0c\x1b\x1f\x7f"
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202e\u2066\U000e0041"
 
 

@@ -1,9 +1,8 @@
 """Responses that give the prompt back: the instruction, its input, or the instruction first.
 
-Compared in columns, without space and quotation marks at the ends; an input is compared with its
-case, since changing case may be the task. Tasks whose right answer may be the text itself (correct,
-sort, find, insert …) are left alone, and so is an input of a few words that an answer picks.
-Programs rightly begin with their task as a comment.
+Compared in columns, to the letter but for space and quotation marks at the ends, since changing
+case or a full stop may be the task. Tasks whose right answer may be the text itself (correct, sort,
+repeat …) are left alone, and so is an input of a few words that an answer picks.
 """
 
 from __future__ import annotations
@@ -13,25 +12,29 @@ import polars as pl
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import found
-from tutelage.curate.text.forms import is_code
 
 MAY_STAY = (
-    r"(?i)(?-u:\b)(?:correct|fix|edit|proof|gramma|spell|punctuat|insert|add|remove|delete"
-    r"|copy|repeat"
-    r"|echo|return|same|sort|order|arrange|print|output the|unchanged|if (?:necessary|needed)|which"
-    r"|identify|find|extract|select|pick|choose|detect|debug|convert|transliterat|quote"
-    r"|recite|match"
-    r"|minimi|simplif|reduc|format|expression|clean)"
+    r"(?i)(?-u:\b)(?:correct|fix|proof|gramma|spell|punctuat|copy|repeat|echo|return|same"
+    r"|sort|order"
+    r"|arrange|alphabet|print|unchanged|if (?:necessary|needed)|debug|check|error|mistake|clean"
+    r"|quote|recite|capital|case|read aloud|valid)"
+)
+PICKS = (
+    r"(?i)(?-u:\b)(?:which|identify|find|extract|select|pick|choose|detect|match|name|give|what|who"
+    r"|list|decide|determine|answer)"
 )
 LEAST_WORDS = 4
 """Words from which an input that comes back is a copy."""
+
+LEAST_PICKED = 12
+"""The same where an answer may be a part of the input."""
 
 LEAST_ECHO = 30
 """Characters from which an instruction that stands before the answer is an echo."""
 
 
 def _plain(text: pl.Expr) -> pl.Expr:
-    return text.str.strip_chars(" \t\r\n.?!\"'`")
+    return text.str.strip_chars(" \t\r\n\"'`")
 
 
 @CHECKS.register("copy_of_prompt")
@@ -47,13 +50,17 @@ class CopyOfPrompt(Check):
         response, instruction, given = (
             _plain(pl.col(name)) for name in ("response", "instruction", "input")
         )
-        lower = instruction.str.to_lowercase()
-        is_instruction = (response.str.to_lowercase() == lower) & (lower.str.len_bytes() > 0)
-        echoes = (instruction.str.len_chars() >= LEAST_ECHO) & response.str.starts_with(instruction)
-        is_input = (response == given) & (given.str.count_matches(r"\S+") >= LEAST_WORDS)
-        may_stay = pl.col("instruction").str.contains(MAY_STAY)
-        same = batch.rows.filter(is_instruction | echoes | (is_input & ~may_stay))
-        same = same.filter(is_instruction | is_input | ~is_code(pl.col("response")))
+        is_instruction = (response == instruction) & (instruction.str.len_bytes() > 0)
+        # A program begins with its task in quotation marks or as a comment.
+        whole = pl.col("response").str.strip_chars()
+        echoes = (instruction.str.len_chars() >= LEAST_ECHO) & whole.str.starts_with(instruction)
+        words, picks = given.str.count_matches(r"\S+"), instruction.str.contains(PICKS)
+        is_input = (
+            (response == given)
+            & (words >= pl.when(picks).then(LEAST_PICKED).otherwise(LEAST_WORDS))
+            & ~instruction.str.contains(MAY_STAY)
+        )
+        same = batch.rows.filter(is_instruction | echoes | is_input)
         said = (
             pl.when(is_instruction)
             .then(pl.lit("the response is the instruction"))

@@ -15,7 +15,7 @@ import polars as pl
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches, none
-from tutelage.curate.text.forms import MARKUP_ASKED, is_program
+from tutelage.curate.text.forms import INDEX_ASKED, MARKUP_ASKED, is_program
 from tutelage.curate.text.prompts import with_prompt
 
 TAG = (
@@ -83,7 +83,9 @@ class MarkupRemains(Check):
         return pl.concat(
             [
                 matches(
-                    texts,
+                    texts.filter(~pl.col("prompt").str.contains(INDEX_ASKED))
+                    if name == "a citation"
+                    else texts,
                     pattern,
                     f"{name}: “" + pl.col("match").str.strip_chars() + "”",
                 )

@@ -18,21 +18,24 @@ from tutelage.curate.text.forms import is_code
 from tutelage.curate.text.prompts import with_prompt
 
 TEMPLATE = (
-    r"(?im)\n\s*#{2,4} ?(?:instructions?|user|human|assistant|system|prompt|question|input|end)"
+    r"\n\s*#{3,4} ?(?:instructions?|user|human|assistant|system|prompt|question|input|end)"
     r"(?: \d+)?(?: ?:|[ \t]*$)"
-    r"|\n\s*#{3} ?(?:response|output) ?:"
-    r"|\n\s*\d+\. (?:instruction|input|output) ?:"
+    r"|\n\s*#{3} ?(?:response|output) ?:|\n\s*#{2} ?(?:instruction|user|human|input|question) ?:"
+    r"|\n\s*\d+\. (?:instruction|input|output) ?:|\n\s*\[INST\]"
     r"|\n\s*<\|(?:im_start|start_header_id|user|human|system|assistant|prompter)\|>"
-    r"|\n\s*\[INST\]|\n\s*<(?:start_of_turn|human|user)>"
-    r"|\n\s*(?:\*\*)?(?:instruction|human|user)(?:\*\*)? ?:"
+    r"|\n\s*<(?:start_of_turn|human|user)>|\n\s*(?:\*\*)?instruction(?:\*\*)? ?:"
 )
-SPEAKER = r"(?im)\n\s*(?:\*\*)?(?:assistant|AI|bot|question|prompt|input|q)(?:\*\*)? ?:"
+"""Labels that stand in templates alone."""
+
+SPEAKER = (
+    r"\n\s*(?:\*\*)?(?:human|user|assistant|AI|bot|question|prompt|input|q) ?:(?:\*\*)?[ \t]*\S"
+)
+"""Labels that stand in dialogues and lists of questions as well."""
+
 TALK_ASKED = (
-    r"(?i)(?-u:\b)(?:dialog|conversation|chat|interview|transcript|script|scene|role-?play"
-    r"|question|quiz"
-    r"|q&a|q & a|faq|riddle|joke|exchange|discussion|debate|template|prompt|instruction|input|user"
-    r"|human|play|skit|speaker|trivia|flash ?card|problem|puzzle|test|example|code|function"
-    r"|program)"
+    r"(?i)(?-u:\b)(?:dialog|conversation|chat|interview|transcript|screenplay|scene|role-?play"
+    r"|questions|quiz|q&a|q & a|faq|riddle|joke|exchange|discussion|debate|skit|speaker|trivia"
+    r"|flash ?card|pun|users?|human|robot|input and output|instruction)"
 )
 
 
@@ -47,26 +50,19 @@ class NextTurn(Check):
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a response, the label the evidence."""
         text = pl.col("text")
-        texts = batch.of("response").filter(text.str.contains(f"{TEMPLATE}|{SPEAKER[5:]}"))
+        texts = batch.of("response").filter(text.str.contains(f"(?im){TEMPLATE}|{SPEAKER}"))
         if texts.is_empty():
             return none()
-        texts = with_prompt(texts, batch)
-        asked = pl.col("prompt").str.contains(TALK_ASKED)
-        unasked = texts.filter(~asked & ~is_code(text))
-        sure = texts.filter(
-            ~asked
-            | ~pl.col("prompt").str.contains(
-                r"(?i)dialog|conversation|chat|interview|script|user|human"
-            )
+        unasked = with_prompt(texts.filter(~is_code(text)), batch).filter(
+            ~pl.col("prompt").str.contains(TALK_ASKED)
         )
-        detail = "another turn begins"
-        certain = matches(sure, TEMPLATE, detail)
-        spoken = matches(unasked, SPEAKER, detail).join(certain, on=["at", "field"], how="anti")
-        return pl.concat([certain, spoken])
+        certain = matches(texts, f"(?im){TEMPLATE}", "another turn begins")
+        spoken = matches(unasked, f"(?im){SPEAKER}", "another turn begins")
+        return pl.concat([certain, spoken.join(certain, on=["at", "field"], how="anti")])
 
     def fix(self, text: str) -> str | None:
         """The text up to the next turn."""
-        start = pl.Series([text]).str.find(TEMPLATE)[0]
+        start = pl.Series([text]).str.find(f"(?im){TEMPLATE}|{SPEAKER}")[0]
         if start is None:
             return None
         return text.encode()[:start].decode().rstrip() or None

@@ -43,12 +43,14 @@ COUNTS = (
     r"(?-u:\b)"
 )
 SPEAKS_OF_IT = (
-    r"(?i)(?-u:\b)(?:placeholder|lorem|todo|no (?:output|input|response)|symbol|punctuation|mark|sign"
+    r"(?i)(?-u:\b)(?:placeholder|lorem|todo|no (?:output|input|response)|symbol|punctuation"
+    r"|mark|sign"
     r"|emot?icon|morse|characters?|redact|mask|censor|ascii|ellipsis|dots?|dash|blanks?)(?-u:\b)"
 )
 MAY_CALL_FOR_IT = (
     r"(?i)(?-u:\b)(?:none|n/?a|null|nan|undefined|empty|error|not applicable|identify|find|extract"
-    r"|classif\w*|which|is there|are there|true|code|print\w*|python|javascript|sql|output|return\w*"
+    r"|classif\w*|which|is there|are there|true|code|print\w*|python|javascript|sql|output"
+    r"|return\w*"
     r"|value|variable|type|operator|equation|one word|single word|opposite|synonym|antonym"
     r"|detect|list any|any)(?-u:\b)"
 )
@@ -66,11 +68,10 @@ class PlaceholderResponse(Check):
         """One finding a row; the response is the evidence."""
         response, prompt = pl.col("response"), pl.col("instruction")
         short = batch.rows.filter(response.str.len_bytes() <= LONGEST)
+        surely = response.str.contains(SURELY) & ~prompt.str.contains(SPEAKS_OF_IT)
         asked = prompt + pl.lit("\n") + pl.col("input")
-        surely = response.str.contains(SURELY) & ~asked.str.contains(SPEAKS_OF_IT)
-        perhaps = response.str.contains(PERHAPS) & ~asked.str.contains(
-            f"{SPEAKS_OF_IT}|{MAY_CALL_FOR_IT}"
-        )
+        called_for = asked.str.contains(MAY_CALL_FOR_IT) & ~prompt.str.contains(WRITES)
+        perhaps = response.str.contains(PERHAPS) & ~prompt.str.contains(SPEAKS_OF_IT) & ~called_for
         is_number = (
             response.str.contains(NUMBER)
             & prompt.str.contains(WRITES)

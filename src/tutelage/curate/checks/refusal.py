@@ -42,8 +42,8 @@ def _refusals(batch: Batch) -> pl.DataFrame:
     prompt = pl.concat_str("history", "instruction", "input", separator="\n")
     instruction = pl.col("instruction")
     harm = prompt.str.contains(HARM) | prompt.str.contains(PRIVATE)
-    reason = (harm & ~instruction.str.contains(HARMLESS)) | prompt.str.contains(OUT_OF_REACH)
-    return rows.filter(~prompt.str.contains(SPEAKS_FOR_ANOTHER) | harm).with_columns(
+    reason = (harm & ~instruction.str.contains(HARMLESS)) | instruction.str.contains(OUT_OF_REACH)
+    return rows.filter(~instruction.str.contains(SPEAKS_FOR_ANOTHER) | harm).with_columns(
         reason.alias("reason"),
         start.str.extract(r"(?s)\A(\W*[^.!?\n]*)", 1).str.len_chars().alias("end"),
     )

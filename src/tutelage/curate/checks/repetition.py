@@ -1,11 +1,11 @@
 """Responses that go round in circles: words, phrases, sentences or lines said over and over.
 
 Looping is how a weak generator fails, and a model tuned on loops loops. A text is a candidate when
-a piece of it (24 characters, taken at three places) stands in it three times, which costs no split
+a piece of it (16 characters, taken at three places) stands in it three times, which costs no split
 into words; candidates, about 1 % of rows, are looked at word by word. Two things are found: the
 same run of words several times on end, and a text of which half the words stand in 4-grams that it
-has said before (the measure and limit of Rae et al. 2021, section A.1.1, taken over words). Songs,
-poems, code, tables, and answers to prompts that ask for repetition repeat rightly.
+has said before (the measure and limit of Rae et al. 2021, section A.1.1, taken over words). Code,
+tables, and answers to prompts that ask for repetition repeat rightly, and so does verse.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tutelage.curate.findings import FOUND, none
 from tutelage.curate.text.forms import REPETITION_ASKED, VERSE_ASKED, is_code, is_verse
 from tutelage.curate.text.prompts import with_prompt
 
-PROBE = 24
+PROBE = 16
 """Characters of a piece that is searched for in its own text."""
 
 PROBES = (0.33, 0.67, 1.0)
@@ -33,6 +33,9 @@ LONGEST_PERIOD = 60
 
 LEAST_TIMES = 4
 """Times on end from which a run is a loop (a word by itself: two more; long units: one fewer)."""
+
+ENDLESS = 8
+"""Times on end from which verse is a loop as well."""
 
 LEAST_WORDS = 40
 """Words of a text whose share of repeated 4-grams says something."""
@@ -49,6 +52,7 @@ class Loop(NamedTuple):
 
     start: int
     end: int
+    times: int
     detail: str
     score: float
 
@@ -68,12 +72,13 @@ class Repetition(Check):
         hits = texts.filter(pl.any_horizontal(_stands_thrice(text, at) for at in PROBES))
         if hits.is_empty():
             return none()
-        asked = VERSE_ASKED + "|" + REPETITION_ASKED.removeprefix("(?i)")
-        hits = with_prompt(hits.filter(~is_code(text) & ~is_verse(text)), batch)
-        hits = hits.filter(~pl.col("prompt").str.contains(asked))
+        hits = with_prompt(hits.filter(~is_code(text)), batch)
+        hits = hits.filter(~pl.col("prompt").str.contains(REPETITION_ASKED)).with_columns(
+            (is_verse(text) | pl.col("prompt").str.contains(VERSE_ASKED)).alias("verse")
+        )
         lines = []
-        for at, field, content in hits.select("at", "field", "text").iter_rows():
-            loop = loop_in(content)
+        for at, field, content, verse in hits.select("at", "field", "text", "verse").iter_rows():
+            loop = loop_in(content, verse)
             if loop is not None:
                 lines.append((at, field, loop.start, loop.end, loop.score, loop.detail, None))
         return pl.DataFrame(lines, schema=FOUND, orient="row")
@@ -86,13 +91,21 @@ def _stands_thrice(text: pl.Expr, share: float) -> pl.Expr:
     return text.str.count_matches(piece, literal=True) >= 3
 
 
-def loop_in(text: str) -> Loop | None:
-    """The worst repetition of a text, None where there is none to speak of."""
+def loop_in(text: str, verse: bool = False) -> Loop | None:
+    """The worst repetition of a text, None where there is none to speak of.
+
+    Args:
+        text: a response.
+        verse: it is a poem or a song, which repeats itself, but not without end.
+    """
     spans = [match.span() for match in _WORD.finditer(text)]
     if spans and len(text) / len(spans) > 20:
         spans = [match.span() for match in _WIDE.finditer(text)]
     words = [text[start:end].lower() for start, end in spans]
-    return _run(words, spans) or _share(words, spans)
+    run = _run(words, spans)
+    if verse:
+        return run if run is not None and run.times >= ENDLESS else None
+    return run or _share(words, spans)
 
 
 def _run(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
@@ -112,7 +125,7 @@ def _run(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
             start, end = spans[first][0], spans[first + length + period - 1][1]
             if best is None or end - start > best.end - best.start:
                 unit = " ".join(words[first : first + min(period, 12)])
-                best = Loop(start, end, f"“{unit}” {times} times on end", 1.0)
+                best = Loop(start, end, times, f"“{unit}” {times} times on end", 1.0)
     return best
 
 
@@ -140,4 +153,4 @@ def _share(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
     if share < SHARE:
         return None
     detail = f"{share:.0%} of its words repeat 4-grams that it has said before"
-    return Loop(spans[min(again)][0], spans[max(again)][1], detail, min(1.0, share))
+    return Loop(spans[min(again)][0], spans[max(again)][1], 2, detail, min(1.0, share))

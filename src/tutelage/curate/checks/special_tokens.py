@@ -23,7 +23,8 @@ MARKERS = (
     r"|//\s*end of (?:the )?output\.?\s*//|(?i:<end of (?:text|response)>|\[end of text\])"
 )
 SPOKEN_OF = (
-    r"(?i)(?-u:\b)(?:tokens?|tokeni\w+|strikethrough|html|mask(?:ed)?|bert|fill[- ]in|cloze)(?-u:\b)"
+    r"(?i)(?-u:\b)(?:tokens?|tokeni\w+|strikethrough|html|mask(?:ed)?|bert|fill[- ]in"
+    r"|cloze)(?-u:\b)"
     r"|`[^`\n]*[<\[][^`\n]*`"
 )
 _MARKERS = re.compile(rf"[ \t]*\n?(?:{MARKERS})")

@@ -23,10 +23,12 @@ from tutelage.curate.text.forms import is_code
 _ONLY_ENGLISH = (
     "the|and|with|that|this|which|from|you|your|are|what|how|why|who|should|would|does|about|between"
     "|into|following|write|give|generate|create|describe|explain|make|find|tell|name|identify"
-    "|suggest|classify|summari[sz]e|provide|rewrite|construct|compose|design"
+    "|suggest|classify|summari[sz]e|provide|rewrite|construct|compose|design|list|where|when|add"
+    "|specify|outline|combine|convince|rearrange|determine|calculate"
 )
 ENGLISH = (
-    rf"(?i)(?:\A|\s)(?:{_ONLY_ENGLISH}|is|of|to|was|for|it|by|be|will|can|an|has|have|at|on|or|if|not)"
+    rf"(?i)(?:\A|\s)(?:{_ONLY_ENGLISH}|is|of|to|was|for|it|by|be|will|can|an|has|have|at|on"
+    rf"|or|if|not)"
     r"(?-u:\b)"
 )
 ENGLISH_WORD = rf"(?i)(?:\A|\s)(?:{_ONLY_ENGLISH})(?-u:\b)"
@@ -80,10 +82,13 @@ ALIKE = (
 _NAMES = "|".join(NAMES)
 ASKS_FOR = rf"(?i)(?-u:\b)(?:in|into|to) (?:the )?({_NAMES})(?-u:\b)"
 SPEAKS_OF = (
-    rf"(?i)(?-u:\b)(?:{_NAMES.replace('english|', '')}|latin|translat\w*|pronounc\w*|foreign|idioms?"
-    r"|(?:another|other|which|what|different|native|target|any|\d|two|three|five) languages?"
-    r"|how (?:do|would|to|can) (?:you |i |one )?say|lorem|etymolog\w*|cipher|caesar|encod\w*|decod\w*"
-    r"|encrypt\w*|decrypt\w*|gibberish|anagram|pig latin|morse|nonsense)(?-u:\b)"
+    rf"(?i)(?-u:\b)(?:(?:in|into|to|from|speak\w*|learn\w*|latin|for) (?:the )?(?:{_NAMES})"
+    rf"|(?:{_NAMES}) (?:words?|phrases?|equivalent|translation|sentences?|text|language"
+    rf"|version|poem"
+    r"|songs?|expressions?|verbs?|nouns?|letters?|alphabet|names?|for|dish\w*)|translat\w*"
+    r"|pronounc\w*|foreign|idioms?|how (?:do|would|to|can) (?:you |i |one )?say|lorem|etymolog\w*"
+    r"|(?:another|other|which|what|different|native|target|any|\d|two|three|five) languages?|cipher"
+    r"|caesar|encod\w*|decod\w*|encrypt\w*|decrypt\w*|gibberish|pig latin|morse|nonsense)(?-u:\b)"
 )
 _ASKS_FOR = re.compile(ASKS_FOR.replace("(?-u:\\b)", r"\b"))
 _WHOLE_RESPONSE = re.compile(r"(?i)\W*(?:please )?(?:translate|write|answer|respond|reply)\b")

@@ -29,15 +29,16 @@ VERSE_ASKED = (
     r"|chant|refrain|hymn|mantra|nursery|jingle|ode)"
 )
 REPETITION_ASKED = (
-    r"(?i)(?-u:\b)(?:repeat|repetit|times|duplicat|pattern|sequence|loop|copies|anaphora|onomatop"
-    r"|tongue.twister|stutter|replicate|binary|matrix|grid|ascii|banner|draw|table)"
+    r"(?i)(?-u:\b)(?:repeat|repetit|times|duplicat|pattern|copies|anaphora|onomatop|tongue.twister"
+    r"|stutter|replicate|binary|matrix|matrices|grid|ascii|banner)"
 )
 MARKUP_ASKED = (
-    r"(?i)(?-u:\b)(?:html|xml|xhtml|svg|css|jsx|react|angular|vue|web ?(?:page|site)|markup"
-    r"|tags?|json"
-    r"|entit|escape|wiki|template|latex|code|script|program|function|header|form(?:at)?|token"
-    r"|website|algorithm|pseudocode|array|href|rss|bold|italic|highlight|embed|underline"
-    r"|button|dropdown|table|page)"
+    r"(?i)(?-u:\b)(?:html|xml|xhtml|svg|css|jsx|react|angular|vue|web ?page|markup|tags?|json|entit"
+    r"|escape|wiki ?(?:text|markup|page)|latex|code|script|href|rss|bold|italic|highlight|embed"
+    r"|underline|button|dropdown|hyperlink|mathml)"
+)
+INDEX_ASKED = (
+    r"(?i)(?-u:\b)(?:algorithm|pseudocode|array|index|matrix|function|program|citation|cite)"
 )
 _VERSE = r"(?m)\A\s*(?:^.{1,70}\n\s*){5,}"
 

@@ -50,7 +50,8 @@ _NOT_MINE = (
     r" (?:answer|help|assist|do|provide|discuss|write|share)"
     r"|it(?:['’]s| is| would be) (?:not (?:appropriate|ethical|possible for me)|inappropriate"
     r"|unethical|against my)"
-    r"|this (?:request|content|prompt|question) (?:is inappropriate|violates|goes against|cannot be)"
+    r"|this (?:request|content|prompt|question) (?:is inappropriate|violates|goes against"
+    r"|cannot be)"
     r"|I(?:['’]d| would) (?:rather|prefer) not|no,? I (?:cannot|can['’]t|won['’]t)"
     r"|(?:there is|there['’]s) (?:not enough|no) (?:input|information|context|text|article)"
     r"|(?:I (?:need|would need|require)|(?:could|can) you please provide|please provide)(?: me)?"
@@ -120,7 +121,8 @@ _GROUP = _one(
 HARM = (
     rf"(?i){_B}{_HARMS}{_NEAR}{_SOMEBODY}{_B}|{_B}{_SOMEBODY}{_NEAR}(?:explode|to shoot|suffer){_B}"
     rf"|{_B}(?:commit|plan|plot|get away with|repeat|replicat|recreat|restor|justif){_NEAR}{_CRIME}"
-    rf"|{_B}(?:make|build|buy|get|cook|synthesi[sz]|smuggl|grow|obtain|find){_NEAR}{_CONTRABAND}{_B}"
+    rf"|{_B}(?:make|build|buy|get|cook|synthesi[sz]|smuggl|grow|obtain"
+    rf"|find){_NEAR}{_CONTRABAND}{_B}"
     rf"|{_B}(?:hack|phish|dox|keylog|ddos|jailbreak|breaking into|break into|bypass)"
     rf"|{_B}(?:pedophil|child porn|self-?harm|suicid|ethnic cleansing|white suprem|racial slur"
     r"|racist|hate speech|how to cheat|illegal|launder|forge|dead baby"
@@ -135,9 +137,11 @@ PRIVATE = (
     rf"|{_B}(?:celebrit\w+|credit card|is my employee)"
 )
 OUT_OF_REACH = (
-    rf"(?i){_B}(?:today|tonight|tomorrow|right now|current(?:ly)?|latest|real-?time|live|weather"
-    r"|attached|attachment|image|picture|photo|video|audio|link|url|https?:|website|lottery|future"
-    r"|stock price|this (?:week|month|year)|book (?:a|me)|order me|remind me"
+    rf"(?i){_B}(?:tonight|tomorrow|right now|today['’]s|latest|real-?time|weather|attached"
+    rf"|attachment"
+    r"|this (?:image|picture|photo|video|audio|link|url|file|week|month|year)|https?:|lottery"
+    r"|current (?:price|weather|time|date|news|events|temperature|president|score|stock)"
+    r"|stock price|book (?:a|me)|order me|remind me|search online|online search"
     rf"|my (?:account|order|computer|calendar|email|phone|bank)){_B}"
 )
 """What a model cannot see, know or do."""
