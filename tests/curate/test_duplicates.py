@@ -79,6 +79,17 @@ def test_rows_under_one_frame_are_not_the_same() -> None:
     assert not found("near_duplicate", under)
 
 
+def test_two_sums_are_not_the_same_and_one_sum_in_other_words_is() -> None:
+    rows = [
+        {
+            "instruction": f"{asks} the area of a rectangle with length {a} and with width {b}.",
+            "output": f"The area of the rectangle is {a} times {b}, which is {a * b} square units.",
+        }
+        for asks, a, b in [("Calculate", 5, 3), ("Calculate", 7, 4), ("Work out", 5, 3)]
+    ]
+    assert set(found("near_duplicate", rows)) == {2}
+
+
 def test_a_huge_cluster_costs_no_more_than_its_rows() -> None:
     """A thousand rows that are nearly one: a handful of comparisons each, not a thousand."""
     row = made(1, seed=1)[0]

@@ -6,7 +6,8 @@ account: among 6,000 Alpaca rows the four pairs that share six words in ten say 
 
 A passage under many questions, and a definition over many inputs, make most of their rows' words;
 such rows are not the same. So instructions, inputs and answers that differ keep two rows apart,
-however much else they share.
+however much else they share. So do other numbers in prompt and answer both, where prompts are
+short: they are two sums.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ DIFFERENT = 1 / 3
 FIELD_WORDS = 5
 """Fields of fewer words are not compared by themselves: one word changed is too much of them."""
 
+SUM_CHARACTERS = 500
+"""Longest prompt whose numbers are what it asks about."""
+
 Rows = Callable[[pl.Series], pl.DataFrame]
 """Lines of `Batch.rows` at places in ascending order."""
 
@@ -44,7 +48,7 @@ def overlaps(
         least: similarity below which it does not matter how much the fields differ.
 
     Returns:
-        (pairs,) from 0 to 1; 0 where instructions, inputs or answers differ.
+        (pairs,) from 0 to 1; 0 where instructions, inputs, answers or sums differ.
     """
     if len(pairs) == 0:
         return np.zeros(0)
@@ -74,7 +78,19 @@ def _different(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool
     for name, (likeness, size) in fields.items():
         differs = (likeness < DIFFERENT) & (size.min(axis=1) >= FIELD_WORDS)
         different |= differs & (comparable | (name == "response"))
-    return different
+    return different | _other_sums(lines, pairs)
+
+
+def _other_sums(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether short prompts, and their answers, hold different numbers."""
+    prompt = lines.select(joined(*PROMPT)).to_series()
+    short = (prompt.str.len_chars() <= SUM_CHARACTERS).to_numpy()
+    other: NDArray[np.bool_] = np.all(short[pairs], axis=1)
+    for texts in (prompt, lines["response"]):
+        found = texts.str.extract_all(r"[0-9]+").list.unique().list.sort().list.join(" ")
+        one, another = found.to_numpy()[pairs].T
+        other &= (one != another) & (one != "") & (another != "")
+    return other
 
 
 def _jaccard(
