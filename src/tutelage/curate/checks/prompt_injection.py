@@ -14,7 +14,7 @@ import polars as pl
 from tutelage.curate.batch import Batch, Part
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import FOUND
-from tutelage.curate.safety.attacks import DIRECTIVE, ENOUGH, SIGNS, Sign, attack, sieve
+from tutelage.curate.safety.attacks import DIRECTIVE, ENOUGH, SIGNS, Sign, attack, sieved
 
 READ_ONLY: tuple[Part, ...] = ("input", "tool")
 """Parts that a model is to read, not to obey."""
@@ -36,8 +36,7 @@ class PromptInjection(Check):
 
 def _found(texts: pl.DataFrame, signs: Sequence[Sign]) -> pl.DataFrame:
     lines = []
-    passed = texts.filter(pl.col("text").str.contains(sieve(signs)))
-    for at, field, text in passed.select("at", "field", "text").iter_rows():
+    for at, field, text in sieved(texts, signs).select("at", "field", "text").iter_rows():
         if (seen := attack(text, signs)) is None:
             continue
         detail = "; ".join(sign.name for sign in sorted(seen.signs, key=lambda sign: -sign.weight))

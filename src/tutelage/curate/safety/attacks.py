@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+import polars as pl
+
 ENOUGH = 4
 """Weight from which a text is an attack."""
 
@@ -26,11 +28,13 @@ class Sign:
         name: what it is, for the finding.
         weight: how much it proves, against `ENOUGH`.
         pattern: for Python and for Rust's regex crate alike, case ignored, `^` at any line.
+        sieve: a quicker pattern that every text with a match has too; none takes the pattern.
     """
 
     name: str
     weight: int
     pattern: str
+    sieve: str | None = None
 
 
 _ANY = r"[^.\n]{0,40}?"
@@ -165,6 +169,7 @@ DIRECTIVE = Sign(
     rf"|[a-z]+ly,? )?"
     rf"(?P<verb>[a-z']{{2,14}}) (?:[^.!?\n]"
     rf"|[.!?][a-z0-9_\"]){{0,120}}?\byour (?:[a-z']+ )?{_ANSWER}\b)",
+    sieve=rf"\byour (?:[a-z']+ )?{_ANSWER}\b",
 )
 """Orders about "your response" are for whoever writes the instruction. In a document that is only
 to be read (an input, a tool's result) they are an injection (Yi et al. 2023, BIPIA)."""
@@ -206,11 +211,24 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
-def sieve(signs: Sequence[Sign]) -> str:
-    """A pattern of Rust's regex crate that every text with an attack matches.
+def sieved(texts: pl.DataFrame, signs: Sequence[Sign]) -> pl.DataFrame:
+    """Lines whose `text` may hold an attack: none that does is lost.
 
-    No attack is made of the lightest signs alone. Word boundaries are those of ASCII: Unicode's
-    take ten times as long.
+    No attack is made of the lightest signs alone, so that a pattern of the heavier ones is tried
+    first; then all are weighed, on the few lines left. Word boundaries are those of ASCII:
+    Unicode's take ten times as long.
     """
-    heavy = (sign.pattern.replace(r"\b", r"(?-u:\b)") for sign in signs if sign.weight > 1)
-    return "(?im)" + "|".join(f"(?:{pattern})" for pattern in heavy)
+    text = pl.col("text")
+    heavy = "|".join(f"(?:{sign.sieve or sign.pattern})" for sign in signs if sign.weight > 1)
+    passed = texts.filter(text.str.contains(_in_rust(heavy)))
+    weight = pl.sum_horizontal(
+        pl.when(text.str.contains(_in_rust(sign.sieve or sign.pattern)))
+        .then(sign.weight)
+        .otherwise(0)
+        for sign in signs
+    )
+    return passed.filter(weight >= ENOUGH)
+
+
+def _in_rust(pattern: str) -> str:
+    return "(?im)" + pattern.replace(r"\b", r"(?-u:\b)")
