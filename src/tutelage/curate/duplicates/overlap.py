@@ -82,14 +82,16 @@ def _different(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool
 
 
 def _other_sums(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether short prompts, and their answers, hold different numbers."""
+    """Whether most numbers in short prompts, and in their answers, are different ones."""
     prompt = lines.select(joined(*PROMPT)).to_series()
     short = (prompt.str.len_chars() <= SUM_CHARACTERS).to_numpy()
     other: NDArray[np.bool_] = np.all(short[pairs], axis=1)
     for texts in (prompt, lines["response"]):
-        found = texts.str.extract_all(r"[0-9]+").list.unique().list.sort().list.join(" ")
-        one, another = found.to_numpy()[pairs].T
-        other &= (one != another) & (one != "") & (another != "")
+        found = texts.str.extract_all(r"[0-9]+")
+        one, another = (found.gather(places) for places in pairs.T)
+        same, all_ = one.list.set_intersection(another), one.list.set_union(another)
+        some = (one.list.len() > 0) & (another.list.len() > 0)
+        other &= (some & (2 * same.list.len().cast(pl.Int64) < all_.list.len())).to_numpy()
     return other
 
 

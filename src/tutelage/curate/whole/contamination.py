@@ -50,6 +50,8 @@ class Contamination(WholeCheck):
     severity = "error"
     title = "Evaluation item in the training data"
     suggestion = "Leave the row out, or the item's score says what was learnt by heart."
+    precision = "0.991 [0.967, 0.997], GSM8K test items pasted into its training part"
+    recall = "1.000 [0.982, 1.000]"
     uses = ("content",)
     against = True
 

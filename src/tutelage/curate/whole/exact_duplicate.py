@@ -19,6 +19,8 @@ class ExactDuplicate(WholeCheck):
     severity = "error"
     title = "Row is there twice"
     suggestion = "Keep the first: a row repeated is trained on twice, and may be in two splits."
+    precision = "1.000 [0.994, 1.000], Alpaca repeated"
+    recall = "0.998 [0.991, 1.000]"
     uses = ("content",)
 
     def conclude(self, data: Dataset) -> Conclusion:

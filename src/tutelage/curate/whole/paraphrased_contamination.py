@@ -29,6 +29,8 @@ class ParaphrasedContamination(WholeCheck):
 
     title = "Evaluation item in other words"
     suggestion = "Compare the two: leave the row out if who learnt it would know the answer."
+    precision = "0.982 [0.954, 0.993], GSM8K test items in other words, by rules"
+    recall = "1.000 [0.982, 1.000]"
     uses = ("content", "embedding")
     against = True
 

@@ -31,6 +31,8 @@ class SemanticDuplicate(WholeCheck):
     severity = "info"
     title = "Prompt asks what another asks"
     suggestion = "Fine where the answers differ in kind; else one of the two teaches nothing new."
+    precision = "0.939 [0.903, 0.962], Alpaca in other words, by rules"
+    recall = "0.842 [0.796, 0.880]"
     uses = ("content", "embedding")
 
     def conclude(self, data: Dataset) -> Conclusion:
