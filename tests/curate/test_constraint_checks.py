@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import orjson
 import polars as pl
@@ -19,6 +21,7 @@ from tutelage.curate.check import CHECKS
 from tutelage.curate.wanted import wanted
 from tutelage.data.audit_options import AuditOptions
 
+DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[2] / "../shared/data"))
 STATED = {
     "Explain tides in under 50 words.": [("plain:number_words", 50, "less than")],
     "Explain tides in no more than fifty words.": [("plain:number_words", 51, "less than")],
@@ -120,6 +123,16 @@ def test_nothing_that_is_stated_escapes_the_search_over_the_column() -> None:
     assert len(list(wanted(batch(rows)))) == len(rows)
 
 
+def test_nothing_that_people_state_escapes_it_either() -> None:
+    path = DATA / "ifeval" / "input_data.jsonl"
+    if not path.is_file():
+        pytest.skip(f"no {path}: set TUTELAGE_DATA")
+    rows = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    stating = {row["key"] for row in rows if stated(row["prompt"])}
+    asked = [{"instruction": row["prompt"], "output": "x"} for row in rows]
+    assert {rows[one.at]["key"] for one in wanted(batch(asked))} == stating
+
+
 def test_hostile_instructions_take_time_in_proportion() -> None:
     for unit in (
         '"',
@@ -137,8 +150,8 @@ def test_hostile_instructions_take_time_in_proportion() -> None:
 CLEAN = [
     {
         "instruction": f"Tell me about the {thing}.",
-        "output": f"The {thing} was built by {who}, who came from the {place}. It still stands "
-        f"near the water, and visitors like the quiet rooms.\nMany painters have drawn it at {when}.",
+        "output": f"The {thing} was built by {who}, who came from the {place}. It stands "
+        f"near the water, and visitors like the quiet rooms.\nPainters have drawn it at {when}.",
     }
     for thing in ("old mill", "stone bridge", "white tower", "small chapel", "long pier")
     for who in ("two brothers", "a merchant", "the town", "an exile")

@@ -36,9 +36,23 @@ HINTS = [
         "phrase",
         "items",
     ),
-    *("letter", "comma", "time", "once", "twice", "thrice", "caps", "capital", "upper", "lower"),
+    *(
+        "last",
+        "final",
+        "letter",
+        "comma",
+        "time",
+        "once",
+        "twice",
+        "thrice",
+        "caps",
+        "capital",
+        "upper",
+        "lower",
+    ),
     *("json", "exact", "end", "finish", "conclude", "close", "asterisk", "***", "bracket", "<<"),
-    *("quot", "post", "p.s", "p.p", "repeat", "my answer", "highlight", "itali", " x", "1 and "),
+    *("quot", "post", "p.s", "p.p", "repeat", "my answer", "highlight", "itali", "emphasi"),
+    *(" x", '"x', "'x", " 1", " #", "number", "stars", "words", "first", "only"),
     *(
         "include",
         "including",
@@ -63,16 +77,21 @@ LIKELY = (
     r"(?:words?\b|terms?\b|phrases?\b|letters?\b|commas?\b|[\"“'‘])",
     r"(?i)(?:inclu|contain|us|mention|incorporat|ha|with)(?:d?e|d?es|d?ing|s)?\b[^.\n]*"
     r"(?:words?|terms?|phrases?|items)[ :\n]+[\"“'‘\[\w]",
-    r"(?i)(?:word|term|letter)[^.\n]* (?:times?|once|twice|thrice)\b",
-    r"(?i)(?:end|ends|ending|finish|conclude|close)\b[^.\n]* (?:with|by|should)\b",
-    r"(?i)(?:only|entirely|exclusively|completely|respond|reply|answer|response|output)\b"
-    r"[^.\n]*\b(?:" + "|".join(LANGUAGES) + r")\b",
-    r"(?i)(?:include|including|mention) [\"“]|all[- ]caps|capital letter|all capital|capitals\b|"
-    r"capitali[sz]|upper-? ?case|lower-? ?case|json|with this exact|with the exact|asterisk|\*\*\*|"
-    r"bracket|<<|quotation|double quot|postscript|post script|p\.s|p\.p|repeat|my answer is|"
-    r"highlight|italici|italic text|(?-i:[A-Za-z] X\b|1 and [A-Z][a-z]+ 2)|paragraph \d|"
-    r"no other language|"
-    r"(?:cannot|can['’]t|must not|should not|may not) (?:be|appear|occur)",
+    r"(?i)(?:word|term|letter|phrase|[\"”'’])[^.\n]* (?:times?|once|twice|thrice)\b",
+    r"(?i)(?:word|term|letter|phrase)s?\b[^.\n]*(?:not|n['’]t|must|should|needs?|has|have)\b",
+    r"(?i)\b(?:end|ends|ending|finish|finishes|finishing|conclude|close|last|final)\b"
+    r"[^.\n]*[\"“:]",
+    r"(?i)(?:only|all|entirely|fully|strictly|purely|solely|exclusively|completely|respond|reply|"
+    r"answer|response|output)\b[^.\n]*\b(?:" + "|".join(LANGUAGES) + r")\b",
+    r"(?i)\b(?:" + "|".join(LANGUAGES) + r")(?: language)? only\b",
+    r"(?i)paragraph[^.\n]*(?:start|begin)|(?:start|begin|first word)[^.\n]*paragraph",
+    r"(?i)(?:include|including|mention) [\"“]|caps\b|capital letter|all capital|capitals\b|"
+    r"capitali[sz]|upper-? ?case|lower-? ?case|json|with this exact|with the exact|asterisk|"
+    r"\*\*\*|six star|6 star|bracket|<<|quotation|double.?quot|post ?script|p\. ?s|p\. ?p|repeat|"
+    r"my answer is|highlight|italic|no other language|languages? other than|comma|end this exact|"
+    r"emphasi|(?:cannot|can['’]t|must not|should not|may not) (?:be|appear|occur)|\b\d\+ letter|"
+    r"[0-9e] (?:of the )?letter|"
+    r"(?-i:[A-Za-z] [\"“']?X\b|[A-Z][A-Za-z]+ 1\b|[A-Z][A-Za-z]+ #|[A-Z][A-Za-z]+ number\b)",
 )
 """Patterns (Rust's and Python's syntax) of which every instruction that states something has one.
 

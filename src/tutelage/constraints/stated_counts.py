@@ -31,10 +31,15 @@ _RANGES = {
     )
     for units in _UNITS
 }
+_MAKE = (
+    r"(?:contain|have|has|be|include|use|write|give|generate|create|provide|make|compose|needs?|"
+    r"consist of)(?:s|ing)?(?: me| only| just)?"
+)
 _FILLER = r"(?!(?:or|to|and|words?|sentences?|paragraphs?|stanzas?|lines?) )[a-z]+"
 _EXACT = {
     units: re.compile(
-        rf"\b(?:(?P<exactly>exactly|precisely)(?: an?| the)?|(?:in|into|of|with|using|as)"
+        rf"\b(?:(?P<exactly>exactly|precisely)(?: an?| the)?|{_MAKE}|(?:in|into|of|with|using|as|"
+        rf"through|via|only)"
         rf"(?: only| just| a total of| a)?|a|an) (?P<n>{NUMBER}|a single)[ -]"
         rf"(?:{_FILLER} ){{0,2}}(?:{units})(?! (?:or|at|max|min)\b)\b",
         re.IGNORECASE,
@@ -148,10 +153,18 @@ _HIGHLIGHTS = re.compile(
     re.IGNORECASE,
 )
 _STARRED = re.compile(r"(?<!\*)\*[a-z][^*\n]*\*(?!\*)|markdown|[\"“]?\*[\"”]", re.IGNORECASE)
-_SECTIONS = re.compile(
-    rf"\b(?P<n>{NUMBER})(?: or more)? (?:\w+ )?(?:sections|paragraphs|parts|chapters)\b", re.I
+_SOME_HIGHLIGHTED = re.compile(
+    rf"\b(?P<n>{NUMBER}) (?:or more )?(?:\w+ ){{0,4}}(?:highlighted|italic(?:i[sz]ed)?|"
+    rf"in italics)\b|"
+    r"(?<![*\w])(?:highlight|italici[sz]e|emphasi[sz]e)(?:ing|s)?\b",
+    re.IGNORECASE,
 )
-_HEADED = re.compile(r"\b(?P<word>[A-Z][A-Za-z]+) (?:X\b|1 and (?P=word) 2\b)")
+_SECTIONS = re.compile(
+    rf"\b(?P<n>{NUMBER})(?: or more)? (?:\w+ )?(?:sections|paragraphs|parts|chapters|stanzas|"
+    rf"scenes|days|steps|points|items)\b",
+    re.I,
+)
+_HEADED = re.compile(r"\b(?P<word>[A-Z][A-Za-z]+) (?:[\"“']?X\b|1(?: and|,|:) (?P=word) 2\b)")
 _DIVIDED = re.compile(
     rf"\b(?:exactly |only )?(?P<n>{NUMBER}) (?:\w+ )?(?:paragraphs|sections|parts|stanzas|versions)"
     rf"\b",
@@ -160,13 +173,19 @@ _DIVIDED = re.compile(
 _STARS = re.compile(r"(?<!\*)\*{3}(?!\*)")
 _OPENS = re.compile(
     r"\b(?:(?P<nth>first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|\d+(?:st|nd|rd|th)) "
-    r"paragraph|paragraph (?P<k>\d+))(?: of the \w+)? (?:must |should |has to |needs to )?"
-    r"(?:start|begin)s? with(?: the)?(?: word)? [\"“']?(?P<word>[\w-]+)|"
-    r"\b(?:start|begin) the (?P<nth2>\w+) paragraph with(?: the)?(?: word)? [\"“']?(?"
-    r"P<word2>[\w-]+)",
+    r"paragraph|paragraph (?:number )?(?P<k>\d+))(?: of (?:the|your) \w+)?,? ?(?:must |should |"
+    r"has to |needs to |that )?"
+    r"(?:start|begin)(?:s|ning|ing)? with(?: the)?(?: key)?(?: ?word)?:? [\"“']?(?P<word>[\w-]+)|"
+    r"\b(?:start|begin) (?:the (?P<nth2>\w+) paragraph|"
+    r"paragraph (?P<k2>\d+)) with(?: the)?(?: word)?:? [\"“']?(?"
+    r"P<word2>[\w-]+)|"
+    r"\bfirst word of (?:the (?P<nth3>\w+) paragraph|paragraph (?P<k3>\d+)) (?:must|"
+    r"should) be [\"“']?(?P<word3>[\w-]+)",
     re.IGNORECASE,
 )
-_TWO_LINES = re.compile(r"(?:two|2) (?:new ?lines|line ?breaks)|\\n\\n|blank line", re.IGNORECASE)
+_TWO_LINES = re.compile(
+    r"(?:two|2|double) (?:new ?lines?|line ?breaks?)|\\n\\n|(?:blank|empty) line", re.IGNORECASE
+)
 
 
 def placeholders(said: Wording) -> Iterator[Said]:
@@ -179,8 +198,13 @@ def placeholders(said: Wording) -> Iterator[Said]:
 
 def highlights(said: Wording) -> Iterator[Said]:
     """A least number of stretches in asterisks."""
-    for found in said.find(_HIGHLIGHTS) if _STARRED.search(said.bare) else ():
-        given = {"num_highlights": number(found["n"])}
+    if not _STARRED.search(said.bare):
+        return
+    found = _HIGHLIGHTS.search(said.bare)
+    if found is None and "*" in said.bare:
+        found = _SOME_HIGHLIGHTED.search(said.bare)
+    if found:
+        given = {"num_highlights": number(found["n"]) if found["n"] else 1}
         yield Said("detectable_format:number_highlighted_sections", given, *found.span())
 
 
@@ -203,7 +227,7 @@ def divided_parts(said: Wording) -> Iterator[Said]:
         yield Said("length_constraints:number_paragraphs", given, *divided.span())
     opens = _OPENS.search(said.bare)
     if opens and _TWO_LINES.search(said.bare) and 1 <= (nth := _place(opens)) <= total:
-        word = opens["word"] or opens["word2"]
+        word = opens["word"] or opens["word2"] or opens["word3"]
         paragraph = {"num_paragraphs": total, "nth_paragraph": nth, "first_word": word}
         name = "length_constraints:nth_paragraph_first_word"
         yield Said(name, paragraph, *opens.span())
@@ -211,7 +235,8 @@ def divided_parts(said: Wording) -> Iterator[Said]:
 
 def _place(opens: re.Match[str]) -> int:
     """Which paragraph is meant; 0 if that cannot be told."""
-    text = (opens["nth"] or opens["nth2"] or opens["k"]).lower()
+    names = ("nth", "nth2", "nth3", "k", "k2", "k3")
+    text = next(opens[name] for name in names if opens[name]).lower()
     digits = re.match(r"\d+", text)
     return int(digits[0]) if digits else ORDINALS.get(text, 0)
 
@@ -220,7 +245,7 @@ COUNTS: Finders = (
     (lengths, ("word", "sentence", "paragraph", "stanza", "bullet")),
     (placeholders, ("placeholder",)),
     (highlights, ("highlight", "italic")),
-    (sections, (" x", " 1 and ")),
+    (sections, (" x", " 1", '"x', "'x", "#", " number")),
     (divided_parts, ("***", "paragraph")),
 )
 """What finds them, and of which words an instruction must have one."""

@@ -27,7 +27,8 @@ _NOT = (
 )
 _DO = (
     r"(?:include|including|includes|contain|containing|contains|use|using|uses|mention|mentioning|"
-    r"has|incorporate|incorporating|incorporates|with these|with the following)"
+    r"has|have|having|incorporate|incorporating|incorporates|"
+    r"with these|with the following)"
 )
 _FORBID = re.compile(
     rf"\b(?:{_NOT}){_ANY}(?: \w+)? {_NAMES}(?: like| such as)?|\b(?:{_NOT})(?= [\"“'‘])",
@@ -72,21 +73,36 @@ _SPECIAL = {
 }
 _MOST = 12
 
+_TOLD = re.compile(
+    r"\bthe (?:key ?)?(?:words?|phrases?|terms?) (?P<words>[\w\"“”'‘’, -]{1,80}?) (?:(?:should|"
+    r"must|needs? to|has to|"
+    r"have to) (?:all |both )?(?:be (?:included|used|mentioned|present|in)|appear|"
+    r"occur))\b(?! less| at| more| no| not| \d)"
+    r"(?![^.\n]{0,30}\b(?:times|once|twice)\b)",
+    re.IGNORECASE,
+)
 _TIMES = rf"(?:(?P<n>{NUMBER}) (?:or more )?times?|(?P<once>once|twice|thrice))"
 _HOW = rf"(?P<how>{LESS}|{MORE}|exactly)?"
 _OFTEN = re.compile(
-    rf"\b(?:the )?(?:key ?)?(?:word|term) (?:[\"“'‘](?P<q>[^\"”'’\n]{{1,40}})[\"”'’]|(?P<w>[\w-]+))"
-    rf",? "
-    rf"(?:(?:should|must|to|has to|needs to|will|is|be|being|in the \w+)(?: be)? )?"
-    rf"(?:appears?|used?|appearing|occurs?|mentioned|included|shows? up)? ?(?:for "
-    rf")?{_HOW} ?{_TIMES}",
+    rf"(?:\b(?:key ?)?(?:word|term|phrase) (?:[\"“'‘](?P<q>[^\"”'’\n]{{1,40}})[\"”'’]|"
+    rf"(?!(?:should|must|that|to|in|is|of|or|and|limit|count)\b)(?P<w>[\w-]+))|"
+    rf"\b(?:mention|use|include|say|repeat|contain)(?:s|"
+    rf"ing)? [\"“'‘](?P<q2>[^\"”'’\n]{{1,40}})[\"”'’])"
+    rf"(?: (?!and\b|but\b)[\w'’]+){{0,7}}?,? ?{_HOW} ?{_TIMES}",
     re.IGNORECASE,
 )
 _LETTER = r"letters? [\"“'‘]?(?P<letter>\w)[\"”'’]?(?!\w)"
-_NO_LETTER = re.compile(rf"\b(?:{_NOT}|{_NOT} any)(?: any)?(?: the)? {_LETTER}", re.IGNORECASE)
+_NO_LETTER = re.compile(
+    rf"\b(?:(?:{_NOT})(?: any)?(?: of)?(?: the)?|no) {_LETTER}|"
+    r"\bletter [\"“'‘]?(?P<letter2>\w)[\"”'’]?(?!\w)[^.\n]{0,12}? (?:should|must|can|may)(?: not|"
+    r"n['’]t|not) (?:be|appear|occur)"
+    r"(?! (?:more|less|over))",
+    re.IGNORECASE,
+)
 _LETTERS = re.compile(
-    rf"\b{_LETTER}(?: to)?(?: should| must)?(?: be)?(?: appears?| used| included?)?(?: is)? ?(?"
-    rf":for )?{_HOW} ?{_TIMES}",
+    rf"\b{_LETTER}(?: (?!and\b|but\b)[\w'’]+){{0,7}}?,? ?{_HOW} ?{_TIMES}|"
+    rf"\b(?P<how2>{LESS}|{MORE}) (?P<n2>{NUMBER}) (?:of the )?letters? [\"“'‘]?(?P<letter3>\w)"
+    rf"(?!\w)",
     re.IGNORECASE,
 )
 _SEVERAL = {"once": 1, "twice": 2, "thrice": 3}
@@ -102,6 +118,10 @@ def keywords(said: Wording) -> Iterator[Said]:
         words, _ = _listed(said.text[: found.end("words")], found.start("words"))
         if words:
             yield Said("keywords:forbidden_words", {"forbidden_words": words}, *found.span())
+    for found in said.find(_TOLD):
+        words, _ = _listed(said.text[: found.end("words")], found.start("words"))
+        if words:
+            yield Said("keywords:existence", {"keywords": words}, *found.span())
     often = [found.span() for found in said.find(_OFTEN)]
     for found in said.find(_REQUIRE):
         words, end = _listed(said.text, found.end())
@@ -115,23 +135,27 @@ def frequencies(said: Wording) -> Iterator[Said]:
     """How often a keyword or a letter must occur."""
     for found in said.find(_OFTEN):
         for relation, count in _bounds(found):
-            given = {"keyword": found["q"] or found["w"], "frequency": count, "relation": relation}
+            word = found["q"] or found["w"] or found["q2"]
+            given = {"keyword": word, "frequency": count, "relation": relation}
             yield Said("keywords:frequency", given, *found.span())
     for found in said.find(_NO_LETTER):
         if _OF_SOME.search(said.bare[: found.start()]):
             continue
-        given = {"letter": found["letter"], "let_frequency": 1, "let_relation": "less than"}
+        letter = found["letter"] or found["letter2"]
+        given = {"letter": letter, "let_frequency": 1, "let_relation": "less than"}
         yield Said("keywords:letter_frequency", given, *found.span())
     for found in said.find(_LETTERS):
         for relation, count in _bounds(found):
-            given = {"letter": found["letter"], "let_frequency": count, "let_relation": relation}
+            letter = found["letter"] or found["letter3"]
+            given = {"letter": letter, "let_frequency": count, "let_relation": relation}
             yield Said("keywords:letter_frequency", given, *found.span())
 
 
 def _bounds(found: re.Match[str]) -> Iterator[tuple[str, int]]:
     """The relations that "at least three times", "twice" or "exactly once" stands for."""
-    count = _SEVERAL[found["once"].lower()] if found["once"] else number(found["n"])
-    how = (found["how"] or "").lower()
+    parts = found.groupdict()
+    count = _SEVERAL[parts["once"].lower()] if parts["once"] else number(parts["n"] or parts["n2"])
+    how = (parts["how"] or parts.get("how2") or "").lower()
     if how in {"", "exactly"}:
         yield "at least", count
     if how == "exactly":
