@@ -122,8 +122,8 @@ process:
   - text_length_filter: {{min_len: 1, max_len: 100000}}
   - character_repetition_filter: {{rep_len: 10, min_ratio: 0.0, max_ratio: 0.5}}
   - word_repetition_filter: {{tokenization: false, rep_len: 10, min_ratio: 0.0, max_ratio: 0.5}}
-  0.5}} - document_deduplicator: {{lowercase: true, ignore_non_character: true}} -
-  document_minhash_deduplicator:
+  - document_deduplicator: {{lowercase: true, ignore_non_character: true}}
+  - document_minhash_deduplicator:
       tokenization: space
       window_size: 5
       lowercase: true

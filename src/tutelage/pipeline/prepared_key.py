@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tutelage
 from tutelage.data.audit_options import AuditOptions
@@ -24,8 +25,10 @@ from tutelage.data.options import DataOptions
 from tutelage.data.sources.hub import PREFIX
 from tutelage.data.sources.paths import find
 from tutelage.errors import UserError
-from tutelage.prompt.renderer import Renderer
 from tutelage.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tutelage.prompt.renderer import Renderer
 
 ROOMS = (
     *("data", "prompt", "train/example.py"),
