@@ -1,7 +1,7 @@
 """What a row's prompt, and its response, is about: a vector of 256 numbers by WordLlama.
 
 Vectors of words distilled from a language model's token table, averaged over a text: the wheel
-carries the weights (16 MB), and 12,000 Alpaca prompts take about 2 s on one core. Words are not
+carries the weights (16 MB), and 12,000 Alpaca prompts take 0.9 s on one core. Words are not
 weighed by order, so vectors tell what texts are about, not what they say of it; what must tell more
 looks at the texts again. Averages are sums over a text's own tokens as a sparse product, so a row's
 vector does not depend on its batch, nor memory on the longest text.
