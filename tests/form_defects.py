@@ -331,14 +331,14 @@ def inject_broken_json(rows: Sequence[Row], rate: float, seed: int) -> Injected:
 
 
 FOREIGN = {
-    "fr": "Il faut d'abord choisir un bon livre, puis s'asseoir au calme et lire une heure chaque soir.",
-    "es": "Primero hay que elegir un buen libro y después sentarse a leer una hora todas las noches.",
-    "de": "Zuerst sollte man ein gutes Buch wählen und sich dann jeden Abend eine Stunde hinsetzen.",
-    "it": "Prima bisogna scegliere un buon libro, poi sedersi con calma e leggere un'ora ogni sera.",
-    "pt": "Primeiro é preciso escolher um bom livro e depois ler com calma uma hora todas as noites.",
+    "fr": "Il faut choisir un bon livre, puis s'asseoir au calme et lire une heure chaque soir.",
+    "es": "Primero hay que elegir un buen libro y después sentarse a leer todas las noches.",
+    "de": "Zuerst sollte man ein gutes Buch wählen und sich dann jeden Abend hinsetzen.",
+    "it": "Prima bisogna scegliere un buon libro, poi sedersi con calma e leggere ogni sera.",
+    "pt": "Primeiro é preciso escolher um bom livro e depois ler com calma todas as noites.",
     "nl": "Eerst kies je een goed boek, daarna ga je elke avond rustig een uur zitten lezen.",
     "ru": "Сначала нужно выбрать хорошую книгу, а потом каждый вечер спокойно читать по часу.",
-    "pl": "Najpierw trzeba wybrać dobrą książkę, a potem co wieczór spokojnie czytać przez godzinę.",
+    "pl": "Najpierw trzeba wybrać dobrą książkę, a potem co wieczór spokojnie czytać.",
     "tr": "Önce iyi bir kitap seçmeli, sonra her akşam sakin bir yerde bir saat okumalısın.",
     "zh": "首先要选一本好书，然后每天晚上安静地坐下来读一个小时。",
     "ja": "まず良い本を選び、それから毎晩静かに座って一時間読むことが大切です。",

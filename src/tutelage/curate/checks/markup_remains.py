@@ -95,8 +95,6 @@ class MarkupRemains(Check):
 
     def fix(self, text: str) -> str | None:
         """The text without the markup: breaks become lines, links their text."""
-        text = _CITATION.sub("", text)
         text = _LINK.sub(r"\1", _TEMPLATE.sub("", _HEADING.sub(r"\1", text)))
-        return (
-            html.unescape(_TAG.sub("", _BREAK.sub("\n", text))).replace("\xa0", " ").strip() or None
-        )
+        text = _CITATION.sub("", _TAG.sub("", _BREAK.sub("\n", text)))
+        return html.unescape(text).replace("\xa0", " ").strip() or None

@@ -27,6 +27,9 @@ TEMPLATE = (
 )
 """Labels that stand in templates alone."""
 
+SIDES = r"(?s)\n\s*(?i:human|user) ?:.*\n\s*(?i:assistant) ?:"
+"""Both sides of a chat."""
+
 SPEAKER = (
     r"\n\s*(?:\*\*)?(?:human|user|assistant|AI|bot|question|prompt|input|q) ?:(?:\*\*)?[ \t]*\S"
 )
@@ -53,11 +56,14 @@ class NextTurn(Check):
         texts = batch.of("response").filter(text.str.contains(f"(?im){TEMPLATE}|{SPEAKER}"))
         if texts.is_empty():
             return none()
-        unasked = with_prompt(texts.filter(~is_code(text)), batch).filter(
-            ~pl.col("prompt").str.contains(TALK_ASKED)
-        )
+        texts = with_prompt(texts, batch)
+        talk = pl.col("prompt").str.contains(TALK_ASKED)
+        # Programs print "Input:" and ask a "Question:", but have no sides.
+        one_side = text.str.contains(r"(?im)\n\s*(?:\*\*)?(?:human|user|assistant) ?:")
+        unasked = texts.filter((~talk & (one_side | ~is_code(text))) | text.str.contains(SIDES))
+        dialogue = pl.col("prompt").str.contains(r"(?i)dialog|conversation|chat|interview")
         certain = matches(texts, f"(?im){TEMPLATE}", "another turn begins")
-        spoken = matches(unasked, f"(?im){SPEAKER}", "another turn begins")
+        spoken = matches(unasked.filter(~dialogue), f"(?im){SPEAKER}", "another turn begins")
         return pl.concat([certain, spoken.join(certain, on=["at", "field"], how="anti")])
 
     def fix(self, text: str) -> str | None:

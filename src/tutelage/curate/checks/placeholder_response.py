@@ -32,8 +32,8 @@ PERHAPS = (
 NUMBER = r"\A\s*[-+]?\d+(?:[.,]\d+)?\s*\z"
 WRITES = (
     r"(?i)\A\W*(?:please |can you |could you )?(?:write|compose|describe|explain|summari[sz]e"
-    r"|rewrite"
-    r"|paraphrase|draft|discuss|elaborate|tell (?:me )?(?:a|about)|outline|translate)(?-u:\b)"
+    r"|rewrite|reword|generate|suggest|edit|paraphrase|draft|discuss|elaborate|tell (?:me "
+    r")?(?:a|about)|outline|translate)(?-u:\b)"
 )
 COUNTS = (
     r"(?i)(?-u:\b)(?:numbers?|digits?|how many|count|equation|expression|value|integer|sum"

@@ -1,9 +1,10 @@
 """Responses that are far longer or shorter than others of their task.
 
 Distance is counted from the median of the logarithm, in median absolute deviations (Iglewicz and
-Hoaglin 1993, with a limit of 3 for their 3.5), of each side by itself: one-word answers make the lower side
-of most datasets twice as wide as the upper. An outlying length is no defect as such, hence `info`.
-It is where loops, pasted pages and stubs are found, and decides how much memory training takes.
+Hoaglin 1993, with a limit of 3 for their 3.5), of each side by itself: one-word answers make the
+lower side of most datasets twice as wide as the upper. An outlying length is no defect as such,
+hence `info`. It is where loops, pasted pages and stubs are found, and decides how much memory
+training takes.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ class OutlyingLength(WholeCheck):
         lengths = lengths.with_columns(
             middle.alias("middle"), (pl.col("log") - middle).alias("off"), size.alias("rows")
         )
-        side = pl.col("off").abs().median().over("task", pl.col("off") > 0)
-        spread = (side * NORMAL).clip(lower_bound=LEAST_SPREAD)
+        off = pl.col("off")
+        above, below = (
+            off.filter(side).abs().median().over("task") for side in (off >= 0, off <= 0)
+        )
+        spread = (pl.when(off > 0).then(above).otherwise(below) * NORMAL).clip(LEAST_SPREAD)
         far = lengths.with_columns((pl.col("off") / spread).alias("z")).filter(
             (pl.col("z").abs() > LIMIT) & (pl.col("rows") >= LEAST_ROWS)
         )
