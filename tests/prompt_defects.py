@@ -273,3 +273,47 @@ def _ended(text: str) -> str:
     """A sentence with its full stop."""
     text = text.strip()
     return text if text[-1:] in ".?!" else f"{text}."
+
+
+def inject_unrelated_response(rows: Sequence[Row], rate: float, seed: int) -> Injected:
+    """Responses exchanged with those of other rows."""
+    return _changed(
+        rows, rate, seed, lambda _: True, lambda _, draw: {"output": draw.choice(rows)["output"]}
+    )
+
+
+def inject_answer_outside_options(rows: Sequence[Row], rate: float, seed: int) -> Injected:
+    """Choices answered with the answer to another choice, which is none of the options."""
+
+    def chooses(row: Row) -> bool:
+        answer = row["output"].strip(" .\n\"'").lower()
+        asked = re.search(r"(?i)\b(?:as|into|or|either|is|whether)\b.*\bor\b.*", row["instruction"])
+        return asked is not None and 0 < len(answer.split()) <= 3 and answer in asked[0].lower()
+
+    answers = sorted({row["output"] for row in rows if chooses(row)})
+
+    def answer(row: Row, draw: random.Random) -> dict[str, str]:
+        asked = row["instruction"].lower()
+        strange = [one for one in answers if one.strip(" .\n\"'").lower() not in asked]
+        return {"output": draw.choice(strange)}
+
+    return _changed(rows, rate, seed, chooses, answer)
+
+
+def inject_unsupported_number(rows: Sequence[Row], rate: float, seed: int) -> Injected:
+    """Numbers of responses that stand in the input changed to ones that do not."""
+    number = re.compile(r"(?<![\d.,])\d[\d,]*(?:\.\d+)?(?![\d,]*\d)")
+
+    def taken(row: Row) -> list[re.Match[str]]:
+        given = set(number.findall(row["input"]))
+        return [one for one in number.finditer(row["output"]) if one[0] in given]
+
+    def falsify(row: Row, draw: random.Random) -> dict[str, str]:
+        one = draw.choice(taken(row))
+        digits = list(one[0])
+        place = draw.choice([at for at, sign in enumerate(digits) if sign.isdigit()])
+        digits[place] = draw.choice([sign for sign in "123456789" if sign != digits[place]])
+        text = row["output"]
+        return {"output": f"{text[: one.start()]}{''.join(digits)}{text[one.end() :]}"}
+
+    return _changed(rows, rate, seed, lambda row: bool(taken(row)), falsify)
