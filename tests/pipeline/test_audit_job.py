@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -13,6 +13,7 @@ import pytest
 from tutelage.curate.check import CHECKS
 from tutelage.data.audit_options import AuditOptions
 from tutelage.data.options import SourceOptions
+from tutelage.data.rows import MAX_ROW_BYTES
 from tutelage.errors import UserError
 from tutelage.pipeline.audit import audit, parts
 
@@ -42,7 +43,7 @@ def row(number: int, output: str = "fine") -> dict[str, str]:
     return {"instruction": f"Say something about {number}.", "output": output}
 
 
-def write(path: Path, rows: list[dict[str, str]]) -> SourceOptions:
+def write(path: Path, rows: Sequence[object]) -> SourceOptions:
     path.write_bytes(b"\n".join(map(orjson.dumps, rows)))
     return SourceOptions(path=path.name)
 
@@ -131,3 +132,23 @@ def test_what_was_examined_stays_examined(
     found = audit([source], out, own, base=tmp_path)
     assert examined == [2]
     assert found.findings["row"].to_list() == [0, 3]
+
+
+def test_rows_of_another_schema_and_giant_rows_are_named(tmp_path: Path, own: AuditOptions) -> None:
+    giant = {"instruction": "x", "output": "y" * (MAX_ROW_BYTES + 1)}
+    rows = [row(0, "LOUD"), {"question": "why?", "answer": "so"}, giant, row(3), ["no", "row"]]
+    source = write(tmp_path / "a.jsonl", rows)
+    found = audit([source], tmp_path / "out", own, base=tmp_path)
+    named = found.findings.filter(pl.col("evidence").is_null()).select("row", "check").rows()
+    assert named == [(1, "missing_field"), (2, "too_large"), (4, "not_a_row")]
+    assert found.summary["rows"] == 5
+    assert found.summary["readable"] == 2
+    assert found.findings.filter(pl.col("evidence") == "LOUD")["row"].to_list() == [0]
+
+
+def test_many_small_files_are_one_dataset(tmp_path: Path, own: AuditOptions) -> None:
+    (tmp_path / "many").mkdir()
+    for number in range(300):
+        write(tmp_path / "many" / f"{number:03}.jsonl", [row(number, "LOUD")])
+    found = audit([SourceOptions(path="many")], tmp_path / "out", own, base=tmp_path)
+    assert found.findings.height == len(found.summary["files"]) == 300

@@ -28,7 +28,7 @@ FINDINGS: dict[str, pl.DataType | type[pl.DataType]] = {
 """Columns of `findings.parquet`. `id` is the row's place among all rows that could be read, null
 for one that could not; `row` its 0-based position in `source`."""
 
-ORDER = ("id", "check", "field", "start", "detail")
+ORDER = ("id", "source", "row", "check", "field", "start", "detail")
 """Findings stand in this order, however they were come by."""
 
 SHOWN_CHARACTERS = 200
