@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audit_quality.source import SOURCES, Half, Labelled
-from defects import inject_exact_duplicate, inject_near_duplicate
+from defects import inject_conflicting_answers, inject_exact_duplicate, inject_near_duplicate
 
 RATE = 0.1
 
@@ -34,3 +34,10 @@ def near_code(half: Half) -> Labelled:
     clean = [row for row in half.read("code_alpaca_2k.json") if row["output"].strip()]
     rows, broken = inject_near_duplicate(clean, RATE, seed=1)
     return Labelled("near_duplicate", rows, broken)
+
+
+@SOURCES.register("same_prompt_different_answer/alpaca, answers exchanged")
+def exchanged(half: Half) -> Labelled:
+    clean = [row for row in alpaca(half) if len(row["output"].split()) > 10]
+    rows, broken = inject_conflicting_answers(clean, RATE, seed=1)
+    return Labelled("same_prompt_different_answer", rows, broken)

@@ -16,6 +16,7 @@ from tutelage.curate.contamination.index import Index
 from tutelage.curate.contamination.scan import PARTS, parts, shared
 from tutelage.curate.contamination.summary import items_of, one_each, summary
 from tutelage.curate.findings import none
+from tutelage.curate.normal import words
 from tutelage.curate.rare_words import prompts
 
 SHORT, LONG = 8, 13
@@ -87,7 +88,8 @@ def _held(found: pl.DataFrame, short: Index, texts: pl.DataFrame) -> pl.DataFram
 
 def _same_prompts(data: Dataset, sets: Mapping[str, Dataset], items: pl.DataFrame) -> pl.DataFrame:
     """Rows that ask what a short item asks, with the columns `HELD`."""
-    size = pl.concat(prompts(of.rows()) for of in sets.values()).str.count_matches(r"\S+")
+    texts = pl.concat(prompts(of.rows()) for of in sets.values())
+    size = pl.Series(words(texts).counts())
     asked = pl.concat(of.feature("content")["prompt"] for of in sets.values())
     short = items.with_columns(asked).filter(size.is_between(SHORT_ITEM_WORDS, SHORT - 1))
     rows = data.feature("content").select("prompt").with_row_index("at").cast({"at": pl.Int64})
