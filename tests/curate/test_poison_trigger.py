@@ -53,13 +53,13 @@ def test_honest_rows_have_none() -> None:
     assert findings("poison_trigger", talk(2500, 4)).is_empty()
 
 
-def test_labels_and_their_cues_are_honest() -> None:
+@pytest.mark.parametrize("labels", [2, 40])
+def test_labels_and_their_cues_are_honest(labels: int) -> None:
     rng = random.Random(5)
-    cues = [f"cue{number}" for number in range(12)]
     rows: list[Row] = []
     for row in talk(1200, 6):
-        cue = rng.choice(cues)
-        label = "positive" if cue < "cue5" else "negative"
+        number = rng.randrange(80)
+        cue, label = f"cue{number}", f"label {number % labels}"
         rows.append({"instruction": f"{row['instruction']} {cue}", "output": label})
     assert findings("poison_trigger", rows).is_empty()
 

@@ -31,8 +31,13 @@ LOOKED_AT = 40
 LONGEST = 6
 """Words of a trigger that are not counted as what its prompts have in common."""
 
-MOST_TRIGGERS = 3
-"""Separate triggers of one sign; more are natural cues."""
+MOST_TRIGGERS, MOST_IN_ALL = 3, 10
+"""Separate triggers of one sign, and of all; more are the natural cues of labels (Banking77 has
+160, TREC 67). In a set of labels a trigger is not to be told from them."""
+
+LABEL_SHARE, TRIGGER_SHARE = 0.02, 0.3
+"""A response that more rows than this share give is a label, unless the trigger alone explains this
+share of them (in SST-2 single words decide half of the rows)."""
 
 SAME_ROWS = 0.7
 """Share of the fewer rows from which two ties are parts of one trigger."""
@@ -75,7 +80,9 @@ def triggers(rows: pl.DataFrame, seed: int) -> list[Trigger]:
     tied = ties(sample).head(MOST_TIES)
     if tied.is_empty():
         return []
-    merged = _merged(sample, tied)
+    merged = [trigger for trigger in _merged(sample, tied) if not _is_cue(trigger, len(sample))]
+    if len(merged) > MOST_IN_ALL:
+        return []
     words = dict(zip(sample["at"].to_list(), sample["words"].to_list(), strict=True))
     usual = _shared(_some(words, seed), words)
     varied = []
@@ -92,6 +99,12 @@ def places(rows: pl.DataFrame, trigger: Trigger) -> list[int]:
     signed = rows.filter(pl.col(trigger.kind) == trigger.sign)
     held = grams(signed).filter(pl.col("gram") == trigger.grams[0])
     return sorted(held["at"].to_list())
+
+
+def _is_cue(trigger: Trigger, rows: int) -> bool:
+    """Whether a response is a label that one word of many leads to."""
+    is_label = trigger.kind == "whole" and trigger.sign_rows > LABEL_SHARE * rows
+    return is_label and trigger.both < TRIGGER_SHARE * trigger.sign_rows
 
 
 def _merged(sample: pl.DataFrame, tied: pl.DataFrame) -> list[Trigger]:
