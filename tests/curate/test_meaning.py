@@ -31,7 +31,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 def test_prompts_in_other_words_are_found_and_other_numbers_or_themes_are_not() -> None:
     pytest.importorskip("wordllama")
-    found = dataset(ROWS).conclude("semantic_duplicate").findings
+    turned = {"instruction": "Describe how volcanoes do not form under the ocean.", "output": "?"}
+    found = dataset([*ROWS, turned]).conclude("semantic_duplicate").findings
     assert found.select("at", "detail").rows() == [(2, "asks much the same as row 0 of made.jsonl")]
 
 
