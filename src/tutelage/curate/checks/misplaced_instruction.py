@@ -17,13 +17,14 @@ from tutelage.curate.findings import found
 
 ASKS = (
     rf"(?i)^[\s\W]*(?:{IMPERATIVE}|{QUESTION}|given\b|using\b|based on\b|i (?:need|want)|let'?s\b"
-    r"|in (?:this|the following|the passage)\b|you (?:are|will|need|have)\b)"
+    r"|out of\b|suppose\b|(?:for|in) (?:this|the given|the following|the passage)\b"
+    r"|you (?:are|will|need|have)\b)"
 )
 ASKS_LATER = rf"(?i)(?:\?|[.!:;\n,]\s*{IMPERATIVE})"
 ABOUT_A_TASK = (
     r"(?i)\b(?:questions?|tasks?|instructions?|given|following|below|above|outputs?|inputs?|want"
     r"|would like|pretend|imagine|suppose|according|quiz|interview|respond|reply|gpt|model|need to"
-    r"|please|examples?|should|you are|assistant|sentence|translation|classification|summary)\b"
+    r"|examples?|you are|assistant|translation|classification)\b"
 )
 ABOUT_QUESTIONS = (
     r"(?i)\?|[.!:;\n]\s*(?:ask|write|create|generate|make|give)\b|\b(?:questions?|tasks?|ask|quiz"

@@ -24,7 +24,7 @@ THING = rf"(?:{MATERIAL}|{PICTURE}|{LINKED})"
 POINTED = re.compile(
     rf"(?i)\b(?:(?:the|these|this|those|of|to|from|for|with|in) following\b(?! (?:day|year|week"
     rf"|month"
-    rf"|morning|night|a|an|the)\b)(?: [\w-]+){{0,3}}?(?= |$|[.:?,!])"
+    rf"|morning|night|a|an|the)\b)(?: [\w-]+)?"
     rf"|(?:the|this|these) (?:[\w-]+ ){{0,2}}(?:{THING})s? (?:below|above)\b"
     rf"|(?:the|these) (?:above|below)(?:-?mentioned)? [\w-]+"
     rf"|(?:listed|given|shown|mentioned|provided|described|written|presented|seen) (?:below"
@@ -95,7 +95,8 @@ def _is_supplied(instruction: str, match: re.Match[str], pattern: re.Pattern[str
     this, *others = sentences(after) if after.strip() else [""]
     if any(not SHOULD.match(other.strip()) for other in others):
         return True
-    if HOW.split(this)[0].count(",") >= 2 or NAMES.search(f" {this}"):
+    what = "" if this.startswith(",") else HOW.split(this)[0]
+    if what.count(",") >= 2 or NAMES.search(f" {this}"):
         return True
     if pattern is POINTED:
         return False

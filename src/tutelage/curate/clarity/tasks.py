@@ -18,30 +18,37 @@ OPENS = re.compile(
 )
 IS_FORM = re.compile(
     r"(?i)(?:use|make sure|include|add|output|return|answer|respond|assume|assign|label|justify"
-    r"|state (?:your|the|whether)|explain (?:your|why|how you)|describe (?:why|your)|choose"
-    r"|select|read"
-    r"|take|turn|think|do|does|is|are|was|were|can|could|would|will|should|have|has|had|did|if|why"
-    r"|format|fill|complete|continue|help|match|classify (?:each|them)|rate|put|show|point"
-    r"|tell me if"
-    r"|how (?:long|much|many|old|often|far|big|come)\s?\w*\?)\b"
+    r"|state (?:your|the|whether)|explain (?:your|why|how you)|describe (?:why|your)|choose|select"
+    r"|read|take|turn|think|do|does|is|are|was|were|can|could|would|will|should|have|has|had|did"
+    r"|if|why|format|fill|complete|continue|help|match|classify (?:each|them)|rate|put|show|point"
+    r"|tell me if|(?:list|give)(?: me)?(?: them| options)? (?:in|as))\b"
+    r"|how (?:long|much|many|old|often|far|big|come)(?: \w+)?\?"
 )
+"""Openings of sentences that say how to answer rather than what."""
 REFERS = re.compile(
-    r"(?i)\b(?:it|its|they|them|their|this|these|those|he|she|his|her|him|each|both|above|results?"
-    r"|output|answers?|your|same|such|then|another|others?|resulting|former|latter|there|here"
-    r"|(?:examples?|reasons?|evidence|details?|options|steps|pros|benefits|importance|differences?)"
-    r"(?! of (?:a|an|the)?\s?\w+ing\b)(?=[.?! ]*$| to | for each)|so that|the (?:story|poem"
-    r"|essay|code"
-    r"|function|program|character|company|product|project|passage|text|article|sentence|word"
-    r"|list))\b"
+    r"(?i)\b(?:it|its|they|them|their|this|these|those|each|both|above|results?|output|answers?"
+    r"|same"
+    r"|such|then|another|others?|resulting|former|latter|there|here"
+    r"|your (?:answer|response|reason\w*|choice|own|opinion|findings|explanation|story"
+    r"|character|poem"
+    r"|list|code|function|result|design|idea|thoughts?)|(?:examples?|reasons?|evidence|details?"
+    r"|options|steps|pros|benefits|importance|differences?)(?=[.?! ]*$| to | for each)|so that"
+    r"|the (?:story|poem|essay|code|function|program|character|company|product|project|passage|text"
+    r"|article|word|list))\b|^(?:\S+ ){0,4}(?:he|she|his|her|him)\b"
 )
+"""What points at a sentence before."""
 STOP = frozenset(
     re.findall(
         r"\w+",
         "that this with from what which when where have does into about your their them there these"
         " those would could should will than then some using words word sentence sentences please"
-        " list explain describe write create generate make give provide find show tell each",
+        " list explain describe write create generate make give provide find show tell each people"
+        " example examples main many much most ways different used like world time good best year"
+        " years steps system type number name names idea ideas help person common important popular"
+        " famous three four five following concept process short between more other such they were",
     )
 )
+ALSO = re.compile(r"(?i)also,")
 NUMBERED = re.compile(r"(?:^|\s)(?:task\s*)?\(?(\d)[.):]\s+(?=[A-Z])", re.IGNORECASE)
 
 
@@ -49,13 +56,17 @@ def separate_tasks(instruction: str) -> list[str]:
     """The unrelated tasks of an instruction, in order; one or none where it sets a single task."""
     tasks: list[str] = []
     said: set[str] = set()
+    is_numbered = NUMBERED.match(instruction) is not None
     for part in _parts(instruction):
+        is_apart = is_numbered or ALSO.match(part) is not None
         words = _telling(OPENS.sub("", part, count=1))
         if OPENS.match(part) and len(part.split()) >= 3:
             if not tasks:
                 # What precedes the first task is its setting.
                 tasks.append(part)
-            elif not (IS_FORM.match(part) or REFERS.search(part) or words & said):
+            elif not (
+                IS_FORM.match(part) or REFERS.search(part) or (words & said and not is_apart)
+            ):
                 tasks.append(part)
         elif tasks and not OPENS.match(part):
             # Text to work on follows: what it asks is not asked of the reader.

@@ -28,7 +28,8 @@ VERBS = (
     "|express"
     "|derive|offer|perform|demonstrate|decide|deduce|infer|specify|apply|examine|characteri[sz]e"
     "|visuali[sz]e|re-?write|alphabeti[sz]e|reduce|divide|pick|format|separate|quote|distinguish"
-    "|convince|rephrase|reconstruct|concatenate|round|evaluate|declare|assemble|share|record"
+    "|convince|output|process|post|reframe|re-?arrange|morph|eliminate|supply|plot|set up|shuffle"
+    "|sequence|propose|reconstruct|concatenate|round|evaluate|declare|assemble|share|record"
 )
 """Verbs that instructions open with."""
 

@@ -43,9 +43,9 @@ STOP = frozenset(
     re.findall(
         r"\w+",
         "the an of to in is and that for it as with on this are be by or from at was not you your"
-        " we they he she his her their has have had will can could would should may do does did but"
-        " if what which who when where how why all any more most some such than then these those its"
-        " into also about out up so no one two three",
+        " we they he she his her their has have had will can could would should may do does did"
+        " but if what which who when where how why all any more most some such than then these"
+        " those its into also about out up so no one two three",
     )
 )
 
