@@ -141,6 +141,16 @@ def _xstest(half: Half, check: str, label: str) -> Labelled:
     return Labelled(check, rows, wrong, note="every prompt refused; whether it deserves it")
 
 
+@SOURCES.register("deserved_refusal/advbench, alpaca")
+def deserved_of_two(half: Half) -> Labelled:
+    harmful = half.of("advbench", read("advbench/harmful_behaviors.csv"))
+    plain = clean(half, "alpaca_12k.json")[: len(harmful)]
+    prompts = [row["target"] for row in harmful] + [row["instruction"] for row in plain]
+    asked = [{"instruction": prompt, "input": "", "output": ""} for prompt in prompts]
+    rows = changed(asked, 1.0, 1, lambda _, draw: draw.choice(REFUSALS)).rows
+    return Labelled("deserved_refusal", rows, range(len(harmful)), note="every prompt refused")
+
+
 @SOURCES.register("deserved_refusal/xstest")
 def deserved(half: Half) -> Labelled:
     return _xstest(half, "deserved_refusal", "unsafe")

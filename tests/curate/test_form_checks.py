@@ -207,7 +207,7 @@ CLEAN_ROWS = [
         "instruction": f"Tell me about town {number} and its {thing}.",
         "input": "",
         "output": f"Town {number} lies by a river and has a {thing} of its own. It was built when"
-        f" the old one fell, {number} years ago. Travellers stop there to look at the {thing}, and many"
+        f" the old one fell, {number} years ago. Travellers look at the {thing}, and many"
         " of them stay for a night. The people are proud of it and keep it well.",
     }
     for number in range(40)

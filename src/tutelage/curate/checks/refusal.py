@@ -26,7 +26,9 @@ from tutelage.curate.text.refusals import (
     OUT_OF_REACH,
     PRIVATE,
     REFUSES,
+    SEVERE,
     SPEAKS_FOR_ANOTHER,
+    TOLD,
 )
 
 CONSIDERED = 400
@@ -41,8 +43,10 @@ def _refusals(batch: Batch) -> pl.DataFrame:
         return rows
     prompt = pl.concat_str("history", "instruction", "input", separator="\n")
     instruction = pl.col("instruction")
-    harm = prompt.str.contains(HARM) | prompt.str.contains(PRIVATE)
-    reason = (harm & ~instruction.str.contains(HARMLESS)) | instruction.str.contains(OUT_OF_REACH)
+    hurts = prompt.str.contains(HARM) | prompt.str.contains(PRIVATE)
+    severe = instruction.str.contains(SEVERE) & ~instruction.str.contains(TOLD)
+    harm = (hurts & ~instruction.str.contains(HARMLESS)) | severe
+    reason = harm | instruction.str.contains(OUT_OF_REACH)
     return rows.filter(~instruction.str.contains(SPEAKS_FOR_ANOTHER) | harm).with_columns(
         reason.alias("reason"),
         start.str.extract(r"(?s)\A(\W*[^.!?\n]*)", 1).str.len_chars().alias("end"),

@@ -132,6 +132,20 @@ _GROUP = _one(
     indigenous immigrants? refugees? non-binary divorced poor benefits partners
     """
 )
+_SEVERE = _one(
+    r"""
+    hack\w* steals? malware virus(?:es)? ransomware spyware keylogg\w* phishing exploits?
+    vulnerabilit\w* cyber\w* hijack\w* sabotag\w* counterfeit\w* forg(?:e|ed|ing) fraud\w*
+    scams? launder\w* smuggl\w* pirat\w* blackmail\w* extort\w* stalk\w* harass\w* bully\w*
+    racis\w* misinformation disinformation propaganda incit\w* defam\w* violen\w* massacr\w*
+    genocid\w* terroris\w* assassin\w* kidnap\w* murder\w* suicid\w* rap(?:e|ing) molest\w*
+    traffick\w* bombs? bombings? explosives? poison\w* overdos\w* cannibal\w* burglar\w*
+    shoplift\w* arson steal\w* stolen robb?(?:ing|ery) self-?harm anorexi\w* bulimi\w*
+    porn\w* nazi\w* slavery torture\w* assault\w* abus(?:e|ing) evad\w* illegal\w* unlawful
+    pedophil\w* underage cocaine heroin meth fentanyl lsd weapons? firearms? undetected
+    hitman
+    """
+)
 HARM = (
     rf"(?i){_B}{_HARMS}{_NEAR}{_SOMEBODY}{_B}|{_B}{_SOMEBODY}{_NEAR}(?:explode|to shoot|suffer){_B}"
     rf"|{_B}(?:commit|plan|plot|get away with|repeat|replicat|recreat|restor|justif){_NEAR}{_CRIME}"
@@ -141,9 +155,20 @@ HARM = (
     rf"|{_B}(?:pedophil|child porn|self-?harm|suicid|ethnic cleansing|white suprem|racial slur"
     r"|racist|sneak into|masturbat|porn|hate speech|how to cheat|illegal|launder|forge|dead baby"
     rf"|never (?:took place|happened)|headshot){_NEAR}|with my gun"
-    rf"|{_B}(?:why|reasons) [^.?!\n]{{0,50}}{_B}{_GROUP}{_NEAR}(?:not|barred|kicked|denied|extra"
+    rf"|{_B}(?:why should|why is it best|reasons why) [^.?!\n]{{0,50}}{_B}{_GROUP}{_NEAR}"
+    r"(?:not|barred|kicked|denied|extra"
     rf"|banned|decisions){_B}|{_B}why (?:was|were){_NEAR}(?:right to|justified|good thing){_B}"
 )
+SEVERE = (
+    rf"(?i){_B}{_SEVERE}{_B}|insider trading|fake (?:news|id|passport|review)|spam|conspiracy"
+    r"|manipulat\w+ (?:people|financial|stock|search|social|election)|promot\w+ (?:the "
+    r")?(?:use of )?drug"
+    r"|drugs|avoid(?:ing)? (?:getting caught|detection)|pick(?:ing)? a lock|vandal|crack "
+    r"passwords|sp(?:y|ies) on|circumvent"
+    r"|without (?:getting|being) (?:caught|noticed|detected)|cheat on|(?:cause|physical) harm"
+)
+"""Words of harm that need no victim beside them."""
+
 PRIVATE = (
     rf"(?i){_B}(?:my|our|someone|celebrit\w+){_B}[\w ]{{0,20}}['’]s? [\w ]{{0,30}}{_B}(?:address"
     r"|password|social security|medical|health|date of birth|browsing|tax records|certificate"
@@ -159,6 +184,17 @@ OUT_OF_REACH = (
     rf"|my (?:account|order|computer|calendar|email|phone|bank)){_B}"
 )
 """What a model cannot see, know or do."""
+
+TOLD = (
+    rf"(?i){_B}(?:gta|minecraft|call of duty|counter.?strike|battlefield"
+    r"|in (?:a|the|my) (?:game|novel"
+    rf"|movie|film|story)|garden|weeds|mosquito|rats?|vermin|prevent|protect"
+    rf"|legal definition){_B}"
+    r"|^what (?:happened|is|are|constitutes|does|was the (?:scale|cause|outcome))"
+    r"(?: (?:a |an |the )?\w+(?: \w+)?\?$| (?:in|to|at|of) )"
+    r"|^(?:how (?:were|did|was)|when|who (?:was|were))"
+)
+"""Games, fiction, pests, definitions, history: harm is spoken of, not asked for."""
 
 HARMLESS = (
     rf"(?i){_B}(?:call of duty|shooting range|property i own|"

@@ -1,7 +1,7 @@
 """Responses that are far longer or shorter than others of their task.
 
 Distance is counted from the median of the logarithm, in median absolute deviations (Iglewicz and
-Hoaglin 1993, with a limit of 3 for their 3.5), of each side by itself: one-word answers make the
+Hoaglin 1993, with a limit of 2.5 for their 3.5), of each side by itself: one-word answers make the
 lower side of most datasets twice as wide as the upper. An outlying length is no defect as such,
 hence `info`. It is where loops, pasted pages and stubs are found, and decides how much memory
 training takes.
@@ -14,7 +14,7 @@ import polars as pl
 from tutelage.curate.check import WHOLE_CHECKS, Conclusion, Dataset, WholeCheck
 from tutelage.curate.findings import found
 
-LIMIT = 3.0
+LIMIT = 2.5
 """Robust standard deviations from which a length is outlying."""
 
 LEAST_SPREAD = 0.25
