@@ -50,5 +50,5 @@ class AuditOptions(Options):
     """Seed of everything drawn: samples, clusters, maps, selection."""
 
     bias_reference: str | None = None
-    """Name of an evaluation set (`--against`) that is a reference corpus: who appears is compared
-    with it."""
+    """An evaluation set, as given to `--against`, that is a reference corpus: who appears is
+    compared with it."""

@@ -76,4 +76,4 @@ def wilson(part: int, whole: int) -> tuple[float, float]:
     middle = share + z2 / (2 * whole)
     spread = NORMAL_975 * (share * (1 - share) / whole + z2 / (4 * whole**2)) ** 0.5
     scale = 1 + z2 / whole
-    return (middle - spread) / scale, (middle + spread) / scale
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

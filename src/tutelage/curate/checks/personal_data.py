@@ -28,6 +28,8 @@ class PersonalData(Check):
 
     severity = "warning"
     title = "Personal data"
+    precision = "0.990 [0.971, 0.997] on Alpaca with personal data put in"
+    recall = "0.997 [0.981, 0.999] on Alpaca with personal data put in"
     suggestion = "Replace it by an invented value or its kind (`redact`), or drop the row."
 
     def find(self, batch: Batch) -> pl.DataFrame:

