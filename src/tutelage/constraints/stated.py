@@ -24,6 +24,8 @@ _CODE = re.compile(
     r"algorithms?|sql|quer(?:y|ies)|class(?:es)? that|methods? that|html|css|code)\b",
     re.IGNORECASE,
 )
+LONGEST = 20_000
+"""Characters of an instruction that are read; what is longer is a document."""
 HINTS = [
     *(
         "word",
@@ -100,12 +102,18 @@ multiply, 13.
 """
 
 
-@lru_cache(maxsize=16384)
 def stated(instruction: str) -> tuple[Said, ...]:
     """The constraints that an instruction states, in the order of its text.
 
-    A bound in two words ("between 50 and 80 words") gives two constraints.
+    A bound in two words ("between 50 and 80 words") gives two constraints. Of a very long text the
+    first `LONGEST` characters are read.
     """
+    return _stated(instruction[:LONGEST])
+
+
+@lru_cache(maxsize=16384)
+def _stated(instruction: str) -> tuple[Said, ...]:
+    """What `stated` gives; two checks ask of each instruction."""
     said = wording(instruction)
     every = (found for find, words in _FINDERS if said.says(*words) for found in find(said))
     kept = {(one.name, repr(one.kwargs)): one for one in every if not _of_code(said, one)}

@@ -92,7 +92,7 @@ def lengths(said: Wording) -> Iterator[Said]:
             phrase = found["before"] or found["after"] or found["or"] or "at least"
             text = found["n"] or found["n2"] or found["n3"] or found["n4"]
             relation, count = bound(phrase, number(text))
-            if relation == "at least" and _NEGATED.search(said.bare[: found.start()]):
+            if relation == "at least" and _NEGATED.search(said.before(found.start())):
                 relation = "less than"
             if _IN_CAPITALS.match(said.bare, found.end()):
                 continue
@@ -112,14 +112,14 @@ def lengths(said: Wording) -> Iterator[Said]:
 def _about(said: Wording) -> Iterator[Said]:
     """A plain number of words: about that many."""
     for found in said.find(_ABOUT):
-        if _of_all(said, found) and not _BOUNDED.search(said.bare[: found.start()]):
+        if _of_all(said, found) and not _BOUNDED.search(said.before(found.start())):
             yield Said("plain:about_words", {"num_words": number(found["n"])}, *found.span())
 
 
 def _exactly(said: Wording, pattern: re.Pattern[str], name: str, option: str) -> Iterator[Said]:
     """A plain number of something: that many, no more and no fewer."""
     for found in said.find(pattern):
-        if not _of_all(said, found) or _VAGUE.search(said.bare[: found.start("n")]):
+        if not _of_all(said, found) or _VAGUE.search(said.before(found.start("n"))):
             continue
         before = said.bare[max(0, found.start() - 25) : found.start("n")]
         if re.search(

@@ -112,7 +112,7 @@ def keywords(said: Wording) -> Iterator[Said]:
     """Words that the response must hold, or must not."""
     for found in said.find(_FORBID):
         words, end = _listed(said.text, found.end())
-        if words and not _OF_SOME.search(said.bare[: found.start()]):
+        if words and not _OF_SOME.search(said.before(found.start())):
             yield Said("keywords:forbidden_words", {"forbidden_words": words}, found.start(), end)
     for found in said.find(_BAN):
         words, _ = _listed(said.text[: found.end("words")], found.start("words"))
@@ -126,7 +126,7 @@ def keywords(said: Wording) -> Iterator[Said]:
     for found in said.find(_REQUIRE):
         words, end = _listed(said.text, found.end())
         counted = any(found.start() < stop and start < end for start, stop in often)
-        before = said.bare[: found.start()]
+        before = said.before(found.start())
         if words and not (counted or _NEGATED.search(before) or _OF_SOME.search(before)):
             yield Said("keywords:existence", {"keywords": words}, found.start(), end)
 
@@ -139,7 +139,7 @@ def frequencies(said: Wording) -> Iterator[Said]:
             given = {"keyword": word, "frequency": count, "relation": relation}
             yield Said("keywords:frequency", given, *found.span())
     for found in said.find(_NO_LETTER):
-        if _OF_SOME.search(said.bare[: found.start()]):
+        if _OF_SOME.search(said.before(found.start())):
             continue
         letter = found["letter"] or found["letter2"]
         given = {"letter": letter, "let_frequency": 1, "let_relation": "less than"}

@@ -67,6 +67,10 @@ class Wording:
     bare: str
     lower: str
 
+    def before(self, start: int) -> str:
+        """The few words before a place."""
+        return self.bare[max(0, start - 60) : start]
+
     def clause(self, start: int, end: int) -> str:
         """The sentence around a span, up to the end of the span."""
         cut = max(self.bare.rfind(mark, 0, start) for mark in (". ", "\n", "? ", "! ", ": "))
