@@ -13,9 +13,9 @@ import re
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from tutelage.curate.check import WHOLE_CHECKS, Conclusion, Dataset, WholeCheck
+from tutelage.curate.features.embedding import Vectors, embed
 from tutelage.curate.findings import found, none
 
 WEIGHTS = np.array([-17.4, -1.96, 1.05, 0.93, -0.72])
@@ -29,6 +29,9 @@ RELATED_COSINE = 0.25
 probability."""
 FEWEST = 100
 """Rows from which their mean says what is common to all texts; fewer are not judged."""
+STRANGE_TO_INPUT = 0.5
+"""Probability from which a response is strange to the input alone."""
+FEWEST_INPUT_WORDS = 3
 CHUNK = 50_000
 
 OPEN_TASK = (
@@ -63,48 +66,64 @@ class UnrelatedResponse(WholeCheck):
         """Rows whose response is unlikely to be one to their prompt."""
         if data.count < FEWEST:
             return Conclusion(none(), {"rows": 0})
-        cosine = _centred_cosines(
-            data.feature("embedding")["vector"], data.feature("response_embedding")["vector"]
-        )
+        prompts = data.feature("embedding")["vector"].to_numpy()
+        responses = data.feature("response_embedding")["vector"].to_numpy()
+        means = prompts.mean(axis=0), responses.mean(axis=0)
+        cosine = _cosines(prompts, responses, *means)
         places = np.flatnonzero(cosine < RELATED_COSINE)
-        parts = [
-            _judged(data.rows(pl.Series(chunk)), cosine[chunk])
-            for chunk in np.array_split(places, len(places) // CHUNK + 1)
-            if len(chunk)
-        ]
-        if not parts:
-            return Conclusion(none(), {"rows": 0})
-        unrelated = pl.concat(parts).filter(pl.col("probability") >= UNRELATED)
-        detail = pl.lit("The response shares neither words nor subject with its prompt")
+        parts = []
+        for chunk in np.array_split(places, len(places) // CHUNK + 1):
+            rows = data.rows(pl.Series(chunk))
+            rows = _unrelated(rows, cosine[chunk], ("instruction", "input"), UNRELATED)
+            # A definition that many rows share drowns what is asked: the input must be strange too.
+            short = pl.col("input").str.count_matches(r"\p{L}{2,}") < FEWEST_INPUT_WORDS
+            with_input = rows.filter(~short)
+            answers = responses[with_input["at"].to_numpy()]
+            by_input = _cosines(embed(with_input["input"]), answers, *means)
+            parts += [
+                rows.filter(short),
+                _unrelated(with_input, by_input, ("input",), STRANGE_TO_INPUT),
+            ]
+        unrelated = pl.concat(parts).sort("at")
+        detail = "The response shares neither words nor subject with its prompt"
         findings = found(unrelated, detail, field="response_field", score=pl.col("probability"))
         return Conclusion(findings, {"rows": len(findings)})
 
 
-def _centred_cosines(prompts: pl.Series, responses: pl.Series) -> NDArray[np.float32]:
+def _cosines(prompts: Vectors, responses: Vectors, mean: Vectors, other_mean: Vectors) -> Vectors:
     """(rows,) cosines of vectors that have the mean of their kind taken off."""
-    one, other = prompts.to_numpy(), responses.to_numpy()
-    mean, other_mean = one.mean(axis=0), other.mean(axis=0)
-    cosines = np.empty(len(one), dtype=np.float32)
-    for start in range(0, len(one), CHUNK):
-        a, b = one[start : start + CHUNK] - mean, other[start : start + CHUNK] - other_mean
+    cosines = np.empty(len(prompts), dtype=np.float32)
+    for start in range(0, len(prompts), CHUNK):
+        a, b = prompts[start : start + CHUNK] - mean, responses[start : start + CHUNK] - other_mean
         lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
         cosines[start : start + CHUNK] = (a * b).sum(axis=1) / np.maximum(lengths, 1e-9)
     return cosines
 
 
-def _judged(rows: pl.DataFrame, cosine: NDArray[np.float32]) -> pl.DataFrame:
-    """The rows that can be judged, with the probability of an exchanged response."""
+def _unrelated(
+    rows: pl.DataFrame, cosine: Vectors, asked: tuple[str, ...], least: float
+) -> pl.DataFrame:
+    """The rows whose response is likely another's, with that probability.
+
+    Args:
+        rows: lines of `Batch.rows`.
+        cosine: (rows,) of what is asked and the response.
+        asked: the columns that say what is asked.
+        least: the probability.
+    """
     is_open = rows["instruction"].str.contains(OPEN_TASK).to_numpy()
-    prompts = [_stems(" ".join(both)) for both in rows.select("instruction", "input").iter_rows()]
+    prompts = [_stems(" ".join(texts)) for texts in rows.select(asked).iter_rows()]
     responses = [_stems(text) for text in rows["response"]]
     counts = np.array(
-        [(len(a & b), len(a), len(b)) for a, b in zip(prompts, responses, strict=True)]
-    )
+        [(len(a & b), len(a), len(b)) for a, b in zip(prompts, responses, strict=True)],
+        dtype=np.float64,
+    ).reshape(-1, 3)
     features = np.column_stack([cosine, np.log1p(counts), is_open])
     probability = 1 / (1 + np.exp(-(features @ WEIGHTS + BIAS)))
     # Of a number or a sign nothing can be said, nor of a prompt that stands in the turns before.
     can = (counts[:, 2] > 0) & (rows["history"] == "").to_numpy()
-    return rows.with_columns(pl.Series("probability", np.where(can, probability, 0.0)))
+    judged = rows.with_columns(pl.Series("probability", np.where(can, probability, 0.0)))
+    return judged.filter(pl.col("probability") >= least)
 
 
 def _stems(text: str) -> set[str]:
