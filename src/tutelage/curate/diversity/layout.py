@@ -28,8 +28,8 @@ REPELLED = 8
 """Random rows that each row is repelled by in a step."""
 
 PUSH = 10.0
-"""How much more repulsion counts than attraction. Of a row's 15 nearest among 12,000 Alpaca prompts,
-14 % are among its 15 nearest on the map at 1, 19 % at 5 and 21 % at 20 (1.4 % in principal
+"""How much more repulsion counts than attraction. Of a row's 15 nearest among 12,000 Alpaca
+prompts, 14 % are among its 15 nearest on the map at 1, 19 % at 5 and 21 % at 20 (1.4 % in principal
 components), while trustworthiness (Venna and Kaski 2001) is 0.79, 0.84 and 0.83."""
 
 STEPS = 200
