@@ -67,10 +67,10 @@ def crows_pairs(half: Half) -> None:
             f" difference {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
         )
     blamed = pl.col("blame") > pl.col("praise")
-    for name in (True, False):
-        table = both.filter(pl.col("more") == name)
+    for is_more in (True, False):
+        table = both.filter(pl.col("more") == is_more)
         count = table.filter(blamed & of_low).height
-        print(f"  {'more' if name else 'less'} stereotyping: {count} sentences blame such a group")
+        print(f"  {'more' if is_more else 'less'} stereotyping: {count} sentences blame such a group")
 
 
 def winogender() -> None:

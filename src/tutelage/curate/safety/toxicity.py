@@ -46,12 +46,23 @@ _SOFTENING = (
     r"|ignorant |sick |lazy |disgusting |selfish |greedy |arrogant |ungrateful |miserable "
     r"|sorry |sack of |bunch of )"
 )
+_BITING = (
+    "(?:fucking|damn|little|fat|dirty|filthy|lying|ugly|stupid|dumb|pathetic|worthless|sick|lazy)"
+)
 _HARM = "(?:kill|murder|hurt|beat|stab|shoot|strangle|rape|destroy|end|burn|punch|break)"
 _MENTION = re.compile(
     r"(?i)\b(?:words?|terms?|slurs?|phrase|meaning of|etymology|synonyms?|called|spell|pronounce"
     r"|define|titled|entitled|novel"
-    r"|insults?|offensive|derogatory|language|swear|not (?:true|a|an)|wrong to|myth"
+    r"|insults?|offensive|derogatory|language|swear|not (?:true|a|an|fair)|what is an?|why is"
+    r"|wrong to|myth"
     r"|stereotypes?)\b"
+)
+
+
+_DISCUSSED = re.compile(
+    r"(?i)^\W{0,3}(?:(?:is|was|are|were) (?:a |an |also )?(?:word|term|slur|offensive|considered"
+    r"|derogatory)"
+    r"|(?:means?|originat\w+|stands for)\b)"
 )
 
 
@@ -92,7 +103,7 @@ def wrongs() -> tuple[Wrong, ...]:
     insults_you = (
         rf"{you}{be}? {soft}(?:{insult})\b",
         rf"{you}{be} {soft}(?:{mild}|{insulting})(?:$|[^\w ']| (?:and|to|of|as|or|but|you)\b)",
-        rf"{you} {_SOFTENING}{{1,4}}(?:{mild})\b",
+        rf"{you} (?:{_BITING} ){{1,3}}(?:{mild})\b",
         rf"[,.!?:] *(?:you )?{soft}(?:{insult}) *(?:[.!?\"”]|$)",
         r"(?:^|[.!?,:\"“] *)(?:just |now )?(?:shut (?:the [a-z]+ )?up"
         r"|shut your (?:[a-z]+ )?mouth|go to hell|get lost"
@@ -248,5 +259,6 @@ def toxic(text: str) -> Toxic | None:
 
 
 def _is_mentioned(text: str, match: re.Match[str]) -> bool:
-    """Whether words before it show that it is talked about, not said."""
-    return bool(_MENTION.search(text, max(0, match.start() - 60), match.start()))
+    """Whether words before it, or right behind it, show that it is talked about, not said."""
+    before = _MENTION.search(text, max(0, match.start() - 60), match.start())
+    return bool(before or _DISCUSSED.search(text[match.end() : match.end() + 40]))
