@@ -31,6 +31,12 @@ def test_an_instruction_and_its_input_are_two_fields(tmp_path: Path) -> None:
     assert batch.texts["field"].to_list() == ["instruction", "input", "output"]
 
 
+def test_an_input_that_stands_in_the_instruction_too_is_an_input(tmp_path: Path) -> None:
+    row = {"instruction": "Sort: pear, fig.", "input": "pear, fig", "output": "fig, pear"}
+    columns = read(tmp_path, row).rows.row(0, named=True)
+    assert (columns["instruction"], columns["input"]) == (row["instruction"], row["input"])
+
+
 def test_earlier_turns_are_texts_and_history(tmp_path: Path) -> None:
     turns = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Hello"), ("user", "Why?")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("assistant", "So.")]]

@@ -168,17 +168,17 @@ def _pieces(text: str, leaves: Sequence[Piece]) -> list[Piece]:
     for leaf in leaves:
         if leaf.text == text:
             return [leaf]
-    placed = []
-    for leaf in leaves:
-        start = text.find(leaf.text) if leaf.text.strip() else -1
-        if start >= 0:
-            placed.append((start, leaf))
-    placed.sort(key=lambda item: (item[0], -len(item[1].text)))
-    pieces, end = [], 0
-    for start, leaf in placed:
-        if start >= end:
-            pieces.append(leaf)
-            end = start + len(leaf.text)
+    pieces: list[Piece] = []
+    end = 0
+    while True:
+        # A field that stands in another one too is looked for behind what is explained already.
+        placed = ((text.find(leaf.text, end), leaf) for leaf in leaves if leaf.text.strip())
+        found = [(start, -len(leaf.text), leaf) for start, leaf in placed if start >= 0]
+        if not found:
+            break
+        start, _, piece = min(found, key=lambda item: item[:2])
+        pieces.append(piece)
+        end = start + len(piece.text)
     # What explains less than half of a text is a stray word that stands in another field too.
     explained = sum(len(piece.text) for piece in pieces)
     return pieces if explained * 2 >= len(text) else []
