@@ -60,7 +60,7 @@ CLEAN = (
     ("Write a letter to decline an offer.", "I'm sorry, but I cannot accept your kind offer."),
     ("Translate to French: I read every night.", FOREIGN["fr"]),
     ("Schlage ein Buch vor und erkläre, wie man es am besten liest.", FOREIGN["de"]),
-    ("List some pasta.", "Spaghetti, Fettuccine, Rigatoni, Linguine, Bucatini, Orecchiette"),
+    ("List some towns.", "Torino, Ancona, Lecce, Siracusa, Cagliari, Bolzano, Potenza, Aosta"),
     ("Are you a person?", "No. I am an AI, and I have no body."),
     ("Write HTML for a bold word.", "<p>This is <b>bold</b> &amp; clear.</p>"),
     ("Correct the grammar: I have a red hat.", "I have a red hat."),

@@ -33,7 +33,8 @@ class AuditOptions(Options):
     """Leave out what needs embeddings, models or judges."""
 
     language: str | None = None
-    """Language that responses are in (ISO 639-1); null takes that of most rows."""
+    """Language that responses are in (ISO 639-1); null takes each prompt's, or the
+    one that it asks for."""
 
     redact: bool = False
     """In a cleaned copy, replace personal data by the name of its kind."""

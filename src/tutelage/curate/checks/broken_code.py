@@ -65,6 +65,8 @@ class BrokenCode(Check):
     severity = "warning"
     title = "Code does not parse"
     suggestion = "Mend the code, or drop the row."
+    precision = "0.852 [0.734, 0.923] on Code Alpaca with defects put in"
+    recall = "0.920 [0.812, 0.968] on Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a block, from the offending line on."""

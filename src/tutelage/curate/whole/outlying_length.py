@@ -34,6 +34,8 @@ class OutlyingLength(WholeCheck):
     severity = "info"
     title = "Outlying length"
     suggestion = "Look at it: a pasted page, a loop, a cut-off or a stub is such a row."
+    precision = "1.000 [0.940, 1.000] on Alpaca with defects put in"
+    recall = "1.000 [0.940, 1.000] on Alpaca with defects put in"
     uses = ("length",)
 
     def conclude(self, data: Dataset) -> Conclusion:
