@@ -11,6 +11,7 @@ tables, and answers to prompts that ask for repetition repeat rightly, and so do
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -115,7 +116,7 @@ def _run(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
     numbers: dict[str, int] = {}
     ids = np.array([numbers.setdefault(word, len(numbers)) for word in words])
     best: Loop | None = None
-    for period in range(1, min(LONGEST_PERIOD, len(words) // 3) + 1):
+    for period in _periods(words):
         # Where a word is the one a period before, for at least two periods on end.
         same = np.concatenate(([False], ids[period:] == ids[:-period], [False]))
         changes = np.flatnonzero(same[1:] != same[:-1])
@@ -129,6 +130,18 @@ def _run(words: list[str], spans: list[tuple[int, int]]) -> Loop | None:
                 unit = " ".join(words[first : first + min(period, 12)])
                 best = Loop(start, end, times, f"“{unit}” {times} times on end", 1.0)
     return best
+
+
+def _periods(words: list[str]) -> list[int]:
+    """Distances, in words, at which at least two words come again: a unit that is said three times
+    has some word that comes again twice after its length."""
+    places: dict[str, int] = {}
+    gaps: Counter[int] = Counter()
+    for place, word in enumerate(words):
+        if word in places:
+            gaps[place - places[word]] += 1
+        places[word] = place
+    return sorted(gap for gap, count in gaps.items() if count > 1 and gap <= LONGEST_PERIOD)
 
 
 def _enough(unit: list[str]) -> int:
