@@ -70,6 +70,7 @@ def read(pending: Pending, options: SourceOptions) -> Reading:
         references=draft.references,
         task=options.task or draft.task or _row_task(row) or pending.task,
         tools=draft.tools,
+        constraints=_constraints(row.values),
         meta=row.rest(),
     )
     return Reading(example, pending.values, row.changes)
@@ -176,6 +177,18 @@ def _row_task(row: Row) -> str | None:
         if isinstance(rest.get(name), str) and rest[name].strip():
             return row.text(name)
     return None
+
+
+def _constraints(values: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Verifiable instructions as IFEval's rows hold them: ids, and for each its options."""
+    ids, options = values.get("instruction_id_list"), values.get("kwargs")
+    if not isinstance(ids, list) or not isinstance(options, list) or len(ids) != len(options):
+        return ()
+    return tuple(
+        {"id": name, "kwargs": {k: v for k, v in (given or {}).items() if v is not None}}
+        for name, given in zip(ids, options, strict=True)
+        if isinstance(name, str) and isinstance(given, Mapping | None)
+    )
 
 
 def _check_size(draft: Draft) -> None:

@@ -102,11 +102,15 @@ def _weight(check: Mapping[str, Any]) -> float:
 def _verdict(rows: int, counts: Mapping[str, int], read: Read) -> str:
     """One sentence: may one train on it."""
     files = sum(one.source.row < 0 for one in read.unread)
-    unread = f"; {files:,} of its files cannot be read at all" if files else ""
+    unread = f"; {_many(files, 'file')} cannot be read at all" if files else ""
     share = counts["error"] / rows
-    said = f"{counts['error']:,} of {rows:,} rows ({share:.1%}) have errors"
+    said = f"{counts['error']:,} of {_many(rows, 'row')} ({share:.1%}) have errors"
     if not counts["error"]:
-        said = f"none of {rows:,} rows has an error"
-    worth = f"{counts['warning']:,} more are worth a look" if counts["warning"] else ""
+        said = f"no errors in {_many(rows, 'row')}"
+    worth = f", {counts['warning']:,} more worth a look" if counts["warning"] else ""
     judged = "Ready to train on" if share <= READY and not files else "Mend it first"
-    return f"{judged}: {said}{', ' + worth if worth else ''}{unread}."
+    return f"{judged}: {said}{worth}{unread}."
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
