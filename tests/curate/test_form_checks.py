@@ -188,6 +188,7 @@ def test_the_users_language_is_held_to() -> None:
         ("special_tokens", "A drink.</s>", "A drink."),
         ("special_tokens", "<noinput>", None),
         ("next_turn", "A drink.\n\n### Instruction:\nAnd rum?", "A drink."),
+        ("next_turn", "Quiz:\nQ: Tea?\nA: Yes.\n\n3. Instruction: Go", "Quiz:\nQ: Tea?\nA: Yes."),
         ("next_turn", "A drink.", None),
         ("broken_markdown", "So:\n```\nx = 1", "So:\n```\nx = 1\n```"),
         ("broken_markdown", TABLE + "\n| 3 |", None),

@@ -69,8 +69,9 @@ class NextTurn(Check):
         return pl.concat([certain, spoken.join(certain, on=["at", "field"], how="anti")])
 
     def fix(self, text: str) -> str | None:
-        """The text up to the next turn."""
-        start = pl.Series([text]).str.find(f"(?im){TEMPLATE}|{SPEAKER}")[0]
-        if start is None:
-            return None
-        return text.encode()[:start].decode().rstrip() or None
+        """The text up to the next turn; labels of speakers count where no template's does."""
+        for labels in (TEMPLATE, SPEAKER):
+            start = pl.Series([text]).str.find(f"(?im){labels}")[0]
+            if start is not None:
+                return text.encode()[:start].decode().rstrip() or None
+        return None

@@ -131,9 +131,14 @@ class WrongLanguage(Check):
             _is_english(instruction).alias("prompted"),
         )
         if self.options.language is None:
-            foreign = ~pl.col("english") & response.str.contains(FOREIGN)
-            in_english = pl.col("prompted") & ~instruction.str.contains(ASKS_FOR)
-            rows = rows.filter(~in_english | foreign)
+            # One of the two must look foreign where the other is English.
+            foreign = pl.when("english").then(instruction).otherwise(response)
+            one_is_english = pl.col("english") | pl.col("prompted")
+            rows = rows.filter(
+                instruction.str.contains(ASKS_FOR)
+                | ~one_is_english
+                | (~(pl.col("english") & pl.col("prompted")) & foreign.str.contains(FOREIGN))
+            )
         elif self.options.language == "en":
             rows = rows.filter(~pl.col("english"))
         rows = rows.filter((response.str.len_bytes() >= LETTERS) & ~is_code(response)).with_columns(
