@@ -124,3 +124,10 @@ def test_redaction_is_on_request() -> None:
 @given(st.integers(min_value=10**14, max_value=10**15 - 1))
 def test_exactly_one_last_digit_checks_a_number(body: int) -> None:
     assert sum(checksums.luhn(f"{body}{digit}") for digit in range(10)) == 1
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unit", ["a_", "1-", "a.", "token_", "key: ", "12 rue ", "A1 "])
+def test_time_is_linear_in_a_hostile_text(unit: str) -> None:
+    text = unit * (200_000 // len(unit))
+    assert hits(f"{text} and ines.conti@posteo.de", EITHER)
