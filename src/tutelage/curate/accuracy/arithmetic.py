@@ -73,7 +73,7 @@ def wrong_equations(text: str, is_note: bool = False) -> Iterator[Wrong]:
     """
     begin = 0
     for line in text.split("\n"):
-        if any(character.isdigit() for character in line):
+        if "=" in line or "equal" in line:
             yield from _wrong_in_line(line, begin, is_note)
         begin += len(line) + 1
 
@@ -179,6 +179,8 @@ def _compare(left: Sequence[Token], right: Sequence[Token], is_note: bool) -> Fr
     try:
         one, other = evaluate(left), evaluate(right)
     except NotUnderstoodError:
+        return None
+    if one.value == other.value:
         return None
     numbers = [token.text for token in right if token.kind == "number"]
     if not is_note and (_is_range(left) or _is_share(left, other.value)):

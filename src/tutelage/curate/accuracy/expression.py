@@ -34,6 +34,7 @@ MEANING = {
     **{"^": "**", "²": "2", "³": "3"},
 }
 LARGEST_POWER = 64
+NOUGHT = Fraction(0)
 
 
 class Token(NamedTuple):
@@ -61,22 +62,26 @@ class Number:
     """A value and how far off it may be because numbers in it were rounded."""
 
     value: Fraction
-    slack: Fraction = Fraction(0)
+    slack: Fraction = NOUGHT
 
     def then(self, operator: str, other: Number) -> Number:
         """Apply an operator; slack is carried to first order."""
         a, b, da, db = self.value, other.value, self.slack, other.slack
         if operator in "+-":
-            return Number(a + b if operator == "+" else a - b, da + db)
+            return Number(a + b if operator == "+" else a - b, da + db if da or db else NOUGHT)
         if operator == "*":
+            if not da and not db:
+                return Number(a * b)
             return Number(a * b, abs(a) * db + abs(b) * da + da * db)
         if operator == "/":
             if b == 0:
                 raise NotUnderstoodError
+            if not da and not db:
+                return Number(a / b)
             return Number(a / b, (da + abs(a / b) * db) / abs(b))
         if b.denominator != 1 or abs(b) > LARGEST_POWER or (a == 0 and b < 0):
             raise NotUnderstoodError
-        return Number(a ** int(b), abs(b * a ** int(b) / a) * da if a else Fraction(0))
+        return Number(a ** int(b), abs(b * a ** int(b) / a) * da if a else NOUGHT)
 
 
 def decimals(text: str) -> int:
@@ -184,7 +189,9 @@ def number(text: str) -> Number:
     plain = text.lstrip("$€£").replace(",", "")
     if len(plain) > 1 and plain[0] == "0" and plain[1] != ".":
         raise NotUnderstoodError  # the end of `10, 000`
+    if plain.isdigit():
+        return Number(Fraction(int(plain)))
     value, places = Fraction(plain), decimals(plain)
     # Money and multiples of 0.05 are meant exactly.
     is_exact = places <= 1 or plain != text or (20 * value).denominator == 1
-    return Number(value, Fraction(0) if is_exact else Fraction(1, 2 * 10**places))
+    return Number(value, NOUGHT if is_exact else Fraction(1, 2 * 10**places))

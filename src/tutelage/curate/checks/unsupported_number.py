@@ -43,6 +43,8 @@ class UnsupportedNumber(Check):
     severity = "info"
     title = "Number is not in the source"
     suggestion = "Compare the number with the input."
+    precision = "0.774 [0.645, 0.865] on Dolly with a digit changed"
+    recall = "0.820 [0.692, 0.902] on Dolly with a digit changed"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Numbers of responses to tasks on a text that the text does not hold."""

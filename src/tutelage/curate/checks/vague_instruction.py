@@ -23,6 +23,8 @@ class VagueInstruction(Check):
 
     title = "Instruction is vague"
     suggestion = "Name what to work on, for whom, and in what form."
+    precision = "0.993 [0.975, 0.998] on instructions of ours among Alpaca"
+    recall = "0.983 [0.960, 0.993] on instructions of ours"
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Instructions with a gap that no reader could fill."""

@@ -60,6 +60,8 @@ class UnrelatedResponse(WholeCheck):
     severity = "info"
     title = "Response is about something else"
     suggestion = "See whether responses slipped by a row; else drop the row."
+    precision = "0.788 on Alpaca, 0.860 on Dolly, a tenth of the responses exchanged"
+    recall = "0.791 on Alpaca, 0.848 on Dolly, a tenth of the responses exchanged"
     uses = ("embedding", "response_embedding")
 
     def conclude(self, data: Dataset) -> Conclusion:
