@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from in_memory import findings
-from tutelage.curate.accuracy.arithmetic import wrong_equations
+from tutelage.curate.accuracy.arithmetic import plainly_holds, wrong_equations
 
 WRONG = {
     "3 + 4 = 8": 7,
@@ -74,6 +74,14 @@ def test_whole_numbers_are_never_rounded(a: int, b: int, off: int, sign: str) ->
 @given(a=numbers, b=st.integers(min_value=1, max_value=999), places=st.integers(1, 4))
 def test_a_quotient_may_be_rounded_to_any_place(a: int, b: int, places: int) -> None:
     assert list(wrong_equations(f"{a} / {b} = {a / b:.{places}f}")) == []
+
+
+@given(a=numbers, b=numbers, result=st.integers(0, 10**6), sign=st.sampled_from("+-*/"))
+def test_the_short_cut_agrees_with_the_long_way(a: int, b: int, result: int, sign: str) -> None:
+    for value in {result, {"+": a + b, "-": a - b, "*": a * b, "/": a // b if b else 0}[sign]}:
+        equation = f"{a}{sign}{b}={value}"
+        if plainly_holds(equation):
+            assert not list(wrong_equations(equation, is_note=True))
 
 
 def test_calculators_notes_and_final_answers_are_read() -> None:

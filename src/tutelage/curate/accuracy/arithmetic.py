@@ -37,6 +37,7 @@ CONTINUED = re.compile(
 )
 """What stands behind a number and makes it another one."""
 DENIED = re.compile(r"(?i)\b(?:wrong|incorrect\w*|false|not|never|mistak\w+|instead of|joke)\b")
+PLAIN = re.compile(r"(\d+)([-+*/])(\d+)=(\d+)")
 CONVERSIONS = (
     *(2, 3, 4, 5, 7, 8, 10, 12, 14, 16, 20, 24, 25, 30, 36, 50, 52, 60, 90, 100, 120, 144, 365),
     *(1000, 1024, 1440, 1760, 2000, 3600, 5280, 10000, 1000000),
@@ -76,6 +77,18 @@ def wrong_equations(text: str, is_note: bool = False) -> Iterator[Wrong]:
         if "=" in line or "equal" in line:
             yield from _wrong_in_line(line, begin, is_note)
         begin += len(line) + 1
+
+
+def plainly_holds(equation: str) -> bool:
+    """Whether an equation is one of two whole numbers, as `48/2=24`, and true: the common case in
+    calculators' notes, told without taking it apart."""
+    match = PLAIN.fullmatch(equation)
+    if match is None:
+        return False
+    a, b, result = int(match[1]), int(match[3]), int(match[4])
+    if match[2] == "/":
+        return b != 0 and a == result * b
+    return result == (a + b if match[2] == "+" else a - b if match[2] == "-" else a * b)
 
 
 def shown(value: Fraction) -> str:

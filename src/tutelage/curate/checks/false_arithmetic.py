@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from tutelage.curate.accuracy.arithmetic import shown, wrong_equations
+from tutelage.curate.accuracy.arithmetic import plainly_holds, shown, wrong_equations
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import found, none
@@ -69,6 +69,8 @@ def _wrong(text: str) -> Iterator[tuple[int, int, str]]:
     """What is false in a response: where, and what is right."""
     # Notes stand between an equals sign and its result: they are read by themselves, then blanked.
     for note in NOTE.finditer(text):
+        if plainly_holds(note[1]):
+            continue
         for wrong in wrong_equations(note[1], is_note=True):
             start, end = note.start(1) + wrong.start, note.start(1) + wrong.end
             yield start, end, f"{text[start:end]}: it is {shown(wrong.value)}"
