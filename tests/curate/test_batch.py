@@ -56,6 +56,13 @@ def test_undesired_responses_are_texts_alone(tmp_path: Path) -> None:
     assert batch.rows["response"].to_list() == ["Wren"]
 
 
+def test_turns_of_a_transcript_are_told_apart(tmp_path: Path) -> None:
+    said = "\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman: Why?\n\nAssistant: "
+    batch = read(tmp_path, {"chosen": said + "So.", "rejected": said + "No."})
+    responses = batch.of("response")
+    assert responses.select("field", "text").rows() == [("turns[1]", "Yes?"), ("response", "So.")]
+
+
 @pytest.mark.parametrize(("text", "span"), [("ab12", (2, 4)), ("é—7", (2, 3)), ("none", None)])
 def test_evidence_is_counted_in_characters(text: str, span: tuple[int, int] | None) -> None:
     texts = pl.DataFrame(

@@ -98,7 +98,7 @@ def _add(
     last: dict[str, Piece] = {}
     for number, message in enumerate(example.messages):
         is_last = message.role == "system" or number >= _last_exchange(example)
-        for part, piece in _parts(message, leaves):
+        for part, piece in _parts(message, leaves, None if is_last else f"turns[{number}]"):
             if is_last:
                 last[part] = piece
             _add_text(texts, at, part, piece, is_last)
@@ -136,16 +136,23 @@ def _last_exchange(example: Example) -> int:
     return 0
 
 
-def _parts(message: Message, leaves: Sequence[Piece]) -> Iterator[tuple[Part, Piece]]:
-    """The message's pieces; of a user turn the first is the instruction and the rest its input."""
+def _parts(
+    message: Message, leaves: Sequence[Piece], place: str | None
+) -> Iterator[tuple[Part, Piece]]:
+    """The message's pieces; of a user turn the first is the instruction and the rest its input.
+
+    `place` names a text that is no field of its own, such as a turn of a transcript; of the last
+    exchange its part does.
+    """
     if message.role != "user":
         part: Part = "response" if message.role == "assistant" else message.role
         if message.content:
-            yield part, _piece(message.content, leaves, part)
+            yield part, _piece(message.content, leaves, place or part)
         return
     pieces = _pieces(message.content, leaves)
     if len(pieces) <= 1:
-        yield "instruction", pieces[0] if pieces else Piece("instruction", message.content)
+        field = pieces[0].field if pieces else place or "instruction"
+        yield "instruction", Piece(field, message.content)
         return
     yield "instruction", pieces[0]
     if len(pieces) == 2:
