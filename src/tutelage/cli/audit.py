@@ -55,6 +55,12 @@ def audit(
         Path | None,
         typer.Option("--clean", help="Write a cleaned copy, in the form of the data."),
     ] = None,
+    select: Annotated[
+        int | None, typer.Option(min=1, help="Choose so many of the rows, into the folder.")
+    ] = None,
+    select_by: Annotated[
+        str | None, typer.Option(help="facility_location (default), k_centre or random.")
+    ] = None,
     settings: Settings = None,
     fail_on: Annotated[
         FailOn | None,
@@ -79,10 +85,23 @@ def audit(
 
     from tutelage.data.options import SourceOptions
     from tutelage.pipeline.audit import audit as run_audit
-    from tutelage.pipeline.audit import check_target, clean, local, on_ray
+    from tutelage.pipeline.audit import (
+        check_target,
+        clean,
+        local,
+        on_ray,
+        selected_path,
+        write_selected,
+    )
     from tutelage.pipeline.audit.options import asked
 
-    named = {"only": only, "skip": skip, "rules_only": rules_only}
+    named = {
+        "only": only,
+        "skip": skip,
+        "rules_only": rules_only,
+        "select": select,
+        "select_by": select_by,
+    }
     overrides = [f"data.audit.{key}={json.dumps(value)}" for key, value in named.items() if value]
     if columns is not None:
         mapped = json.dumps(_mapped(columns))
@@ -90,6 +109,8 @@ def audit(
     asked_for, base = asked(data, [*overrides, *(settings or [])])
     if cleaned is not None:
         check_target(asked_for.train, cleaned, base)
+    if asked_for.audit.select is not None:
+        selected_path(asked_for.train, out, base)
     found = run_audit(
         asked_for.train,
         out,
@@ -99,6 +120,9 @@ def audit(
         engine=on_ray if engine is EngineName.RAY else local,
     )
     counts = None if cleaned is None else clean(asked_for.train, found, cleaned, base)
+    selected = None
+    if found.selection is not None:
+        selected = write_selected(asked_for.train, found, out, base)
     if as_json:
         listed = {**found.summary, "findings": found.findings.drop("id").to_dicts()}
         typer.echo(orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode())
@@ -108,6 +132,8 @@ def audit(
         if counts is not None:
             said = ", ".join(f"{number:,} {fate}" for fate, number in counts.items())
             typer.echo(f"cleaned copy: {cleaned} ({said})")
+        if selected is not None:
+            typer.echo(f"selected rows: {selected}, {out / 'selection.parquet'}")
     bad = found.summary["counts"]
     if fail_on and (bad["error"] or (fail_on is FailOn.WARNING and bad["warning"])):
         raise typer.Exit(1)

@@ -16,8 +16,9 @@ from types import ModuleType
 
 from tutelage.curate.check import CHECKS, FEATURES, WHOLE_CHECKS, Check, Feature, WholeCheck
 from tutelage.curate.findings import Severity
+from tutelage.curate.selection import METHODS
 from tutelage.data.audit_options import AuditOptions
-from tutelage.errors import UserError, unknown_name
+from tutelage.errors import UserError, missing_extra, unknown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def choose(options: AuditOptions, folder: Path = Path(), against: bool = False) 
         against: whether there are evaluation sets to compare with.
 
     Raises:
-        UserError: an option names no check, or a file of own checks cannot be used.
+        UserError: an option names no check, a file of own checks cannot be used, or rows are to be
+            selected by what is not there.
     """
     for path in options.own:
         load_own(folder / path)
@@ -79,7 +81,27 @@ def choose(options: AuditOptions, folder: Path = Path(), against: bool = False) 
             continue
         whole[name] = check
         features.update({used: FEATURES.get(used)(options) for used in check.uses})
+    features.update(_to_select_by(options))
     return Chosen(checks, features, whole, skipped)
+
+
+def _to_select_by(options: AuditOptions) -> dict[str, Feature]:
+    """The features that rows are selected by."""
+    if options.select is None:
+        return {}
+    uses = METHODS.get(options.select_by, "data.audit.select_by").uses
+    for name in uses:
+        feature = FEATURES.get(name)
+        if feature.slow and options.rules_only:
+            raise UserError(
+                f"selection by {options.select_by} needs embeddings, and only rules are asked for",
+                where="data.audit.select",
+                fix="leave out --rules-only, or select by random",
+            )
+        for module in feature.needs:
+            if importlib.util.find_spec(module) is None:
+                raise missing_extra(module, feature.extra, f"selection by {options.select_by}")
+    return {name: FEATURES.get(name)(options) for name in uses}
 
 
 def load_own(path: Path) -> ModuleType:

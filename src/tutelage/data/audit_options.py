@@ -47,6 +47,14 @@ class AuditOptions(Options):
     """Cosine similarity of embeddings from which two prompts that have most of their rarer words
     in common ask the same."""
 
+    select: int | None = Field(default=None, ge=1)
+    """Choose so many rows, of good quality and unlike one another, into `selected` of the audit's
+    folder, with the reason for each; a run trains on all rows all the same."""
+
+    select_by: str = "facility_location"
+    """How they are chosen: `facility_location` (rows that stand for many others), `k_centre` (rows
+    that differ most) or `random` (the control)."""
+
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything drawn: samples, clusters, maps, selection."""
 

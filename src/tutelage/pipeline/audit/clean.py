@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def clean(
         UserError: the copy would overwrite what it is of, or its form cannot be written.
     """
     files = [(origin, options) for options in sources for origin in origins(options, Path(base))]
-    targets = _targets([origin.label for origin, _ in files], Path(out), Path(base))
+    targets = copies([origin.label for origin, _ in files], Path(out), Path(base))
     cleaner = _Cleaner(audited)
     for (origin, options), target in zip(files, targets, strict=True):
         if cleaner.reads(origin):
@@ -82,7 +82,29 @@ def check_target(sources: Sequence[SourceOptions], out: str | Path, base: str | 
         UserError: it cannot.
     """
     labels = [origin.label for options in sources for origin in origins(options, Path(base))]
-    _targets(labels, Path(out), Path(base))
+    copies(labels, Path(out), Path(base))
+
+
+def records(
+    origin: Origin, options: SourceOptions, now: Callable[[Pending], Mapping[str, Any] | None]
+) -> Iterator[Mapping[str, Any]]:
+    """The records of a file, each of its rows as it is to be.
+
+    Args:
+        origin: the file.
+        options: how it is read.
+        now: what becomes of a row; None leaves it out.
+    """
+    try:
+        for values, pending in unfolded_records(origin, options, origin.label):
+            kept = [now(row) for row in pending]
+            if isinstance(values, BadRow) or not any(row is not None for row in kept):
+                continue
+            record = pending[0].shape.fold(values, kept)
+            if record is not None:
+                yield record
+    except UserError:
+        return  # the file breaks off here, which the audit has said
 
 
 def _is_file(out: Path) -> bool:
@@ -91,24 +113,34 @@ def _is_file(out: Path) -> bool:
     return bool(suffixes) and suffixes[-1] in SUFFIXES
 
 
-def _targets(labels: Sequence[str], out: Path, base: Path) -> list[Path]:
-    """Where the copy of each file goes."""
+def copies(labels: Sequence[str], out: Path, base: Path, asked: str = "--clean") -> list[Path]:
+    """Where the copy of each file goes.
+
+    Args:
+        labels: the files.
+        out: a file, where it is one; else a folder.
+        base: folder that the files' relative paths start from.
+        asked: the option that asks for the copy, for messages.
+
+    Raises:
+        UserError: two would be one, a form cannot be written, or the data would be overwritten.
+    """
     if _is_file(out) and len(labels) > 1:
         raise UserError(
             f"{len(labels)} files were audited, and their copy is to be one file",
-            where=f"--clean {out}",
+            where=f"{asked} {out}",
             fix="name a folder",
         )
     targets = [out] if _is_file(out) else [out / _relative(label) for label in labels]
     twice = next((target for target, count in Counter(targets).items() if count > 1), None)
     if twice is not None:
-        raise UserError(f"two files would be written to {twice}", where=f"--clean {out}")
+        raise UserError(f"two files would be written to {twice}", where=f"{asked} {out}")
     for label, target in zip(labels, targets, strict=True):
         check_writable(target)
         if (base / label).resolve() == target.resolve():
             raise UserError(
-                "the cleaned copy would overwrite the data",
-                where=f"--clean {out}",
+                "the copy would overwrite the data",
+                where=f"{asked} {out}",
                 fix="name another",
             )
     return targets
@@ -146,19 +178,14 @@ class _Cleaner:
     ) -> Iterator[Mapping[str, Any]]:
         """The records of a file as they are to be."""
         place = 0
-        try:
-            for values, pending in unfolded_records(origin, options, origin.label):
-                kept = []
-                for row in pending:
-                    kept.append(self._row(row, target, place))
-                    place += kept[-1] is not None
-                if isinstance(values, BadRow) or not any(row is not None for row in kept):
-                    continue
-                record = pending[0].shape.fold(values, kept)
-                if record is not None:
-                    yield record
-        except UserError:
-            return  # the file breaks off here, which the audit has said
+
+        def now(pending: Pending) -> Mapping[str, Any] | None:
+            nonlocal place
+            row = self._row(pending, target, place)
+            place += row is not None
+            return row
+
+        return records(origin, options, now)
 
     def _row(self, pending: Pending, target: Path, place: int) -> Mapping[str, Any] | None:
         found = self._found.get((pending.source.file, pending.source.row), [])

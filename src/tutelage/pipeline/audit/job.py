@@ -2,7 +2,8 @@
 
 Rows that cannot be read are findings too, and a file that cannot be read is one: the rest is
 audited. What an audit leaves is a folder: `audit.json` and `findings.parquet` to work with,
-`rows.parquet` with what is known of every row, and `audit.html` to look at.
+`rows.parquet` with what is known of every row, and `audit.html` to look at. Where rows were to be
+selected, `selection.parquet` says which and why.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import polars as pl
 from tutelage.curate.check import Conclusion
 from tutelage.curate.chosen import Chosen, choose
 from tutelage.curate.examine import FINDINGS, in_order, labelled
+from tutelage.curate.selection import select
 from tutelage.data.audit_options import AuditOptions
 from tutelage.data.options import SourceOptions
 from tutelage.data.reading import Unread
@@ -42,11 +44,14 @@ class Audited:
         summary: what `audit.json` holds.
         findings: columns as in `curate.examine.FINDINGS`.
         chosen: the checks that ran.
+        selection: the rows that were selected: `row`, `source` and columns as in
+            `curate.selection.SELECTION`; None where none were to be.
     """
 
     summary: dict[str, Any]
     findings: pl.DataFrame
     chosen: Chosen
+    selection: pl.DataFrame | None = None
 
 
 def audit(
@@ -93,10 +98,19 @@ def audit(
         found.extend(_whole(name, one, data, chosen) for name, one in concluded.items())
         found.append(_unreadable(read.unread))
         findings = in_order(found)
-        audited = Audited(summary(read, findings, chosen, concluded), findings, chosen)
+        said = summary(read, findings, chosen, concluded)
+        audited = Audited(said, findings, chosen, _selection(data, findings, options))
         _write(out, audited, data)
         shutil.rmtree(scratch)
     return audited
+
+
+def _selection(data: Stored, findings: pl.DataFrame, options: AuditOptions) -> pl.DataFrame | None:
+    if options.select is None:
+        return None
+    stage(f"selecting {options.select:,} rows")
+    rows = select(data, findings, options)
+    return data.places().select("row", "source", "at").join(rows, on="at").sort("rank")
 
 
 def _sets(
@@ -181,6 +195,9 @@ def _nothing(read: Read) -> UserError:
 def _write(out: Path, audited: Audited, data: Stored) -> None:
     with replacing(out / "findings.parquet") as temporary:
         audited.findings.drop("id").write_parquet(temporary)
+    if audited.selection is not None:
+        with replacing(out / "selection.parquet") as temporary:
+            audited.selection.drop("at").write_parquet(temporary)
     listed = audited.findings.drop("id").to_dicts()
     write_json(out / "audit.json", {**audited.summary, "findings": listed})
     known = [

@@ -1,0 +1,1 @@
+"""Selection methods, one a file; `curate.selection` is their seam."""
