@@ -90,6 +90,8 @@ def _is_supplied(instruction: str, match: re.Match[str], pattern: re.Pattern[str
     before, after = instruction[: match.start()], instruction[match.end() :]
     if SUPPLIED.search(after) or SUPPLIED.search(before.replace("\n", " ")):
         return True
+    if "above" in match[0].lower() and re.search(r"[.?!\n]", before):
+        return True
     if re.search(CODE, f"{before} {after}") and not re.search(rf"(?i)\b(?:{PICTURE})\b", match[0]):
         return True
     this, *others = sentences(after) if after.strip() else [""]

@@ -12,19 +12,22 @@ import re
 
 from tutelage.curate.clarity.wording import QUESTION, VERBS, sentences
 
-OPENS = re.compile(
-    rf"(?i)(?:(?:please|kindly|also|and|finally|second(?:ly)?|next)[, ]+)*(?:(?:{VERBS})\b"
-    rf"|{QUESTION})"
-)
+FIRST = r"(?:(?:please|kindly|also|and|finally|second(?:ly)?|next|then)[, ]+)*"
+OPENS = re.compile(rf"(?i){FIRST}(?:(?:{VERBS})\b|{QUESTION})")
 IS_FORM = re.compile(
-    r"(?i)(?:use|make sure|include|add|output|return|answer|respond|assume|assign|label|justify"
+    rf"(?i)^{FIRST}(?:(?:use|make (?:sure|it|your|the|sentences)|include|add|output|return|answer"
+    r"|respond|assume|assign|label|justify|highlight|separate|repeat|start|end|begin|finish|wrap"
+    r"|mention|keep|avoid|limit|refrain|try|explain in|don't|write (?:it|in|your|exactly|at)"
     r"|state (?:your|the|whether)|explain (?:your|why|how you)|describe (?:why|your)|choose|select"
     r"|read|take|turn|think|do|does|is|are|was|were|can|could|would|will|should|have|has|had|did"
     r"|if|why|format|fill|complete|continue|help|match|classify (?:each|them)|rate|put|show|point"
-    r"|tell me if|(?:list|give)(?: me)?(?: them| options)? (?:in|as))\b"
-    r"|how (?:long|much|many|old|often|far|big|come)(?: \w+)?\?"
+    r"|tell me if|(?:list|give)(?: me)?(?: them| options)? (?:in|as)|give exactly)\b"
+    r"|how (?:long|much|many|old|often|far|big|come)(?: \w+)?\?)"
+    r"|\b(?:responses?|bullet points?|bullets|alternatives|placeholders?|sections|postscript"
+    r"|markdown"
+    r"|asterisk\w*|json|lowercase|uppercase|capital letters|commas?|punctuation\w*|repl(?:y|ies))\b"
 )
-"""Openings of sentences that say how to answer rather than what."""
+"""Sentences that say how to answer rather than what."""
 REFERS = re.compile(
     r"(?i)\b(?:it|its|they|them|their|this|these|those|each|both|above|results?|output|answers?"
     r"|same"
@@ -34,7 +37,7 @@ REFERS = re.compile(
     r"|list|code|function|result|design|idea|thoughts?)|(?:examples?|reasons?|evidence|details?"
     r"|options|steps|pros|benefits|importance|differences?)(?=[.?! ]*$| to | for each)|so that"
     r"|the (?:story|poem|essay|code|function|program|character|company|product|project|passage|text"
-    r"|article|word|list))\b|^(?:\S+ ){0,4}(?:he|she|his|her|him)\b"
+    r"|article|word|list)(?! [\"“'‘]))\b|^(?:\S+ ){0,4}(?:he|she|his|her|him)\b"
 )
 """What points at a sentence before."""
 STOP = frozenset(
@@ -48,6 +51,11 @@ STOP = frozenset(
         " famous three four five following concept process short between more other such they were",
     )
 )
+FORBIDS = re.compile(rf"(?i){FIRST}(?:do not|don't|never|what am i)\b")
+OWN = re.compile(r"(?is)\b(?:this|these) [\w ]{1,40}:.*|[\"“][^\"”]*[\"”]")
+"""What a sentence brings along: a text behind a colon, or in quotation marks."""
+FEWEST_WORDS = 3
+OPENING_WORDS = 8
 ALSO = re.compile(r"(?i)also,")
 NUMBERED = re.compile(r"(?:^|\s)(?:task\s*)?\(?(\d)[.):]\s+(?=[A-Z])", re.IGNORECASE)
 
@@ -60,12 +68,16 @@ def separate_tasks(instruction: str) -> list[str]:
     for part in _parts(instruction):
         is_apart = is_numbered or ALSO.match(part) is not None
         words = _telling(OPENS.sub("", part, count=1))
-        if OPENS.match(part) and len(part.split()) >= 3:
+        if FORBIDS.match(part):
+            continue
+        if OPENS.match(part) and len(part.split()) >= FEWEST_WORDS:
             if not tasks:
                 # What precedes the first task is its setting.
                 tasks.append(part)
-            elif not (
-                IS_FORM.match(part) or REFERS.search(part) or (words & said and not is_apart)
+            elif not IS_FORM.search(part) and (
+                not REFERS.search(_opening(part))
+                if is_apart
+                else not (REFERS.search(OWN.sub("", part)) or words & said)
             ):
                 tasks.append(part)
         elif tasks and not OPENS.match(part):
@@ -79,6 +91,11 @@ def _parts(instruction: str) -> list[str]:
     """Sentences, numbers of a list taken off."""
     plain = NUMBERED.sub("\n", instruction)
     return [part.strip() for part in sentences(plain) if part.strip()]
+
+
+def _opening(part: str) -> str:
+    """The first words of a sentence that is set apart, in which it would refer to another."""
+    return " ".join(OWN.sub("", part).split()[:OPENING_WORDS])
 
 
 def _telling(part: str) -> set[str]:
