@@ -74,6 +74,7 @@ LEFT_ALONE: dict[str, list[tuple[str, str, str]]] = {
         ("Write a function that reverses the given string.", "", "def f(s): ..."),
         ("Write a story. In this story, a dog speaks.", "", "Woof."),
         ("Describe a day for someone following a vegan diet.", "", "Oats."),
+        ("Name a tree. Repeat the sentence above first.", "", "Name a tree. Oak."),
         ("Sort the numbers in this list: 3, 1, 2", "", "1, 2, 3"),
     ],
     "unreachable_link": [
@@ -90,6 +91,8 @@ LEFT_ALONE: dict[str, list[tuple[str, str, str]]] = {
         ("Name a bird. Explain your choice.", "", "Wren"),
         ("Imagine you are a baker. Describe your morning.", "", "Dough."),
         ("Write a poem about the sea. Use rhyme.", "", "…"),
+        ("Name a river in Peru. Please give exactly two different responses.", "", "…"),
+        ("Write a resume for a nurse. Highlight at least 3 sections in markdown.", "", "…"),
         ("Who wrote Emma? When was it published?", "", "1815"),
     ],
     "merged_rows": [
