@@ -52,6 +52,7 @@ MEASURES = frozenset(
     )
 )
 """Units (in the singular) of which others are multiples."""
+LOOK_BACK = 60
 BULLETS = ("", "-", "–", "*", "·", "•")
 MOST_UNIT_WORDS = 3
 MOST_TOKENS = 80
@@ -107,7 +108,9 @@ def _wrong_in_line(line: str, begin: int, is_note: bool) -> Iterator[Wrong]:
             numbers = [token for token in right if token.kind not in ("word", "per")]
             if not numbers:
                 continue
-            before, after = line[: left[0].start], line[numbers[-1].end :]
+            # Slices, not the rest of the line: a line may be megabytes long.
+            before = line[max(0, left[0].start - LOOK_BACK) : left[0].start]
+            after = line[numbers[-1].end : numbers[-1].end + LOOK_BACK]
             if left is sides[0] and _is_part(left, before):
                 continue
             if right is sides[-1] and CONTINUED.match(after):

@@ -15,6 +15,7 @@ from tutelage.curate.findings import found, none
 
 OFFERS = r"(?i)\bor\b|[\"”]\s*(?:,|and)|\b(?:for|if|when)\b.*\b(?:for|if|when)\b"
 LONGEST = 80
+LONGEST_INSTRUCTION = 2000
 
 
 @CHECKS.register("answer_outside_options")
@@ -30,6 +31,7 @@ class AnswerOutsideOptions(Check):
         """Short responses to choices that choose nothing offered."""
         rows = batch.rows.filter(
             (pl.col("response").str.len_chars() <= LONGEST)
+            & (pl.col("instruction").str.len_bytes() <= LONGEST_INSTRUCTION)
             & pl.col("instruction").str.contains(OFFERS)
         )
         wrong = [

@@ -76,6 +76,7 @@ JUDGED = re.compile(
 
 
 FARTHEST = 100
+LONGEST = 8000
 ANY = rf"(?i)\b(?:{'|'.join(one for one, _ in OPPOSITES)})\b"
 PATTERNS = [tuple(re.compile(rf"(?i)\b(?:{each})\b") for each in pair) for pair in OPPOSITES]
 
@@ -93,7 +94,7 @@ class ContradictoryDemands(Check):
         """Instructions with both of a pair, where they are not alternatives."""
         text = pl.col("instruction")
         hits = []
-        rows = batch.rows.filter(text.str.contains(ANY))
+        rows = batch.rows.filter((text.str.len_bytes() <= LONGEST) & text.str.contains(ANY))
         for one, other in PATTERNS:
             both = rows.filter(text.str.contains(one.pattern) & text.str.contains(other.pattern))
             for at, field, instruction in both.select(

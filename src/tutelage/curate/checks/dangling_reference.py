@@ -21,6 +21,9 @@ POINTS = (
     rf"|conversation|document|snippet|poem|essay|sentence|{PICTURE})\b"
 )
 
+LONGEST = 4000
+"""Bytes of an instruction; a longer one holds what it points at."""
+
 
 @CHECKS.register("dangling_reference")
 class DanglingReference(Check):
@@ -33,7 +36,9 @@ class DanglingReference(Check):
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """References without material, and inputs that only name it."""
-        alone = batch.rows.filter(has_no_input() & pl.col("instruction").str.contains(POINTS))
+        text = pl.col("instruction")
+        is_short = text.str.len_bytes() <= LONGEST
+        alone = batch.rows.filter(is_short & has_no_input() & text.str.contains(POINTS))
         hits = [
             (at, field, *reference)
             for at, field, text in alone.select(

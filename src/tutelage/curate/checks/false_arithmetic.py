@@ -22,6 +22,8 @@ CALCULATES = (
     r"(?:[-+*/×÷−–·^x]|plus|minus|times|multiplied by|divided by|percent of|% of)"
     r"\s*[$€£(]*[0-9.][^\n]*?(?:=|equal)|[²³]\s*=|####"
 )
+LONGEST = 200_000
+"""Bytes of a response; a longer one is data, and would be read for minutes."""
 NOTE = re.compile(r"<<([^<>\n]*)>>")
 FINAL = re.compile(r"^#### *[$€£]?(-?[0-9][0-9,]*(?:\.[0-9]+)?) *$", re.MULTILINE)
 NUMBER = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+")
@@ -45,7 +47,10 @@ class FalseArithmetic(Check):
 
     def find(self, batch: Batch) -> pl.DataFrame:
         """Equations in responses that do not hold."""
-        texts = batch.of("response").filter(pl.col("text").str.contains("=|equal|####"))
+        texts = batch.of("response").filter(
+            (pl.col("text").str.len_bytes() <= LONGEST)
+            & pl.col("text").str.contains("=|equal|####")
+        )
         texts = texts.filter(pl.col("text").str.contains(CALCULATES))
         prompts = batch.rows.select("at", "instruction").filter(
             pl.col("instruction").str.contains(f"{OTHER_ARITHMETIC}|{ASKS_FOR_FALSE}")

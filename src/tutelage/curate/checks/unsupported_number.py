@@ -34,6 +34,7 @@ WORDS = {
 YEAR = 1000
 FEWEST_WORDS = 12
 MOST_NUMBERS = 500
+LONGEST = 20_000
 
 
 @CHECKS.register("unsupported_number")
@@ -49,7 +50,8 @@ class UnsupportedNumber(Check):
     def find(self, batch: Batch) -> pl.DataFrame:
         """Numbers of responses to tasks on a text that the text does not hold."""
         rows = batch.rows.filter(
-            pl.col("response").str.contains(r"\d\d|\d\.\d")
+            (pl.col("response").str.len_bytes() <= LONGEST)
+            & pl.col("response").str.contains(r"\d\d|\d\.\d")
             & pl.col("input").str.contains(r"\d")
             & (pl.col("input").str.count_matches(r"\s+") >= FEWEST_WORDS)
             & ~pl.col("instruction").str.contains(WORKS_OUT)
