@@ -37,6 +37,11 @@ def test_an_input_that_stands_in_the_instruction_too_is_an_input(tmp_path: Path)
     assert (columns["instruction"], columns["input"]) == (row["instruction"], row["input"])
 
 
+def test_two_fields_of_one_text_are_two_fields(tmp_path: Path) -> None:
+    batch = read(tmp_path, {"instruction": "Say it:", "input": "so", "output": "so"})
+    assert batch.texts["field"].to_list() == ["instruction", "input", "output"]
+
+
 def test_earlier_turns_are_texts_and_history(tmp_path: Path) -> None:
     turns = [("system", "Be kind."), ("user", "Hi"), ("assistant", "Hello"), ("user", "Why?")]
     messages = [{"role": role, "content": text} for role, text in [*turns, ("assistant", "So.")]]

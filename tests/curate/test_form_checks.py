@@ -27,6 +27,7 @@ from in_memory import batch, findings
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS
 from tutelage.curate.checks.mojibake import ENCODINGS, suspicious
+from tutelage.curate.text.cut import before
 from tutelage.data.audit_options import AuditOptions
 
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[2] / "../shared/data"))
@@ -308,3 +309,17 @@ def test_what_is_mended_stays_mended(text: str) -> None:
         fix = CHECKS.get(check)(AuditOptions()).fix
         once = fix(text)
         assert once is None or fix(once) in (once, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Wren.\n\n##\n\n9. Instruction: Go on.", "Wren."),
+        ("Wren.\n#\n<!-- -->\n### Instruction: Go on.", "Wren."),
+        ("# Birds\nWren.\n### Instruction: Go on.", "# Birds\nWren."),
+        ("#\n### Instruction: Go on.", None),
+    ],
+)
+def test_a_cut_leaves_no_empty_marks(text: str, left: str | None) -> None:
+    start = min(text.find(label) for label in ("9. I", "### I") if label in text)
+    assert before(text, start) == left

@@ -99,6 +99,8 @@ def _add(
     for number, message in enumerate(example.messages):
         is_last = message.role == "system" or number >= _last_exchange(example)
         for part, piece in _parts(message, leaves, None if is_last else f"turns[{number}]"):
+            # Two fields may hold one text; each then stands for one of the places it is found in.
+            leaves = [leaf for leaf in leaves if leaf.field != piece.field]
             if is_last:
                 last[part] = piece
             _add_text(texts, at, part, piece, is_last)

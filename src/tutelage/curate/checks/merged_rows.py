@@ -13,6 +13,7 @@ import polars as pl
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches
+from tutelage.curate.text.cut import before
 
 NUMBERED = r"\n[ \t]*(?:#{1,4} *)?\d{1,3}[.)]? *(?:instruction|input|output|task) ?:"
 LABELLED = r"\n\s*\n[ \t]*(?:instruction|task) ?:"
@@ -44,5 +45,4 @@ class MergedRows(Check):
     def fix(self, text: str) -> str | None:
         """The response before the next row; None where nothing is left."""
         match = re.search(NEXT_ROW, text)
-        before = text[: match.start()].rstrip() if match else text
-        return before or None
+        return before(text, match.start()) if match else text

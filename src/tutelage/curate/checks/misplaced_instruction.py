@@ -22,7 +22,7 @@ ASKS = (
 )
 ASKS_LATER = rf"(?i)(?:\?|[.!:;\n,]\s*{IMPERATIVE})"
 ABOUT_A_TASK = (
-    r"(?i)\b(?:questions?|tasks?|instructions?|given|following|below|above|outputs?|inputs?|want"
+    r"(?i)\b(?:questions?|tasks?|instructions?|given|provided|following|below|above|outputs?|inputs?|want"
     r"|would like|pretend|imagine|suppose|according|quiz|interview|respond|reply|gpt|model|need to"
     r"|examples?|you are|assistant|translation|classification)\b"
 )

@@ -14,6 +14,7 @@ import polars as pl
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches, none
+from tutelage.curate.text.cut import before
 from tutelage.curate.text.forms import is_code
 from tutelage.curate.text.prompts import with_prompt
 
@@ -73,5 +74,5 @@ class NextTurn(Check):
         for labels in (TEMPLATE, SPEAKER):
             start = pl.Series([text]).str.find(f"(?im){labels}")[0]
             if start is not None:
-                return text.encode()[:start].decode().rstrip() or None
+                return before(text, len(text.encode()[:start].decode()))
         return None

@@ -24,7 +24,7 @@ ABOUT_A_WORD = (
 class PlaceholderInput(Check):
     """An input that stands for none."""
 
-    severity = "error"
+    severity = "warning"
     title = "Input says there is none"
     suggestion = "Leave the input empty."
     precision = "1.000 [0.990, 1.000] on Alpaca with such inputs put in"

@@ -10,6 +10,7 @@ import polars as pl
 
 from tutelage.curate.batch import Batch
 from tutelage.curate.check import CHECKS, Check
+from tutelage.curate.clarity.wording import PLACEHOLDER
 from tutelage.curate.findings import found
 
 LONGEST = 80
@@ -71,7 +72,10 @@ class PlaceholderResponse(Check):
         response, prompt = pl.col("response"), pl.col("instruction")
         short = batch.rows.filter(response.str.len_bytes() <= LONGEST)
         surely = response.str.contains(SURELY) & ~prompt.str.contains(SPEAKS_OF_IT)
-        asked = prompt + pl.lit("\n") + pl.col("input")
+        given = pl.col("input")
+        # An input that stands for none calls for nothing.
+        empty = given.str.strip_chars().str.contains(PLACEHOLDER)
+        asked = prompt + pl.lit("\n") + pl.when(empty).then(pl.lit("")).otherwise(given)
         called_for = asked.str.contains(MAY_CALL_FOR_IT) & ~prompt.str.contains(WRITES)
         perhaps = response.str.contains(PERHAPS) & ~prompt.str.contains(SPEAKS_OF_IT) & ~called_for
         is_number = (

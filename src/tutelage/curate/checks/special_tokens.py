@@ -16,10 +16,13 @@ from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import matches, none
 from tutelage.curate.text.prompts import with_prompt
 
+NO_TEXT = r"(?i:<no ?(?:input|output)>)"
+
 MARKERS = (
     r"<\|[a-zA-Z_]+(?:[_ ]?\d*)\|>|</s>|<s>\s*(?:\[INST\])|\[/?INST\]|<</?SYS>>|<(?:start"
     r"|end)_of_turn>"
-    r"|<[/]?(?:eos|bos|pad|unk|eod)>|\[(?:CLS|SEP|PAD|UNK|EOS|BOS|MASK)\]|<no ?(?:input|output)>"
+    r"|<[/]?(?:eos|bos|pad|unk|eod)>|\[(?:CLS|SEP|PAD|UNK|EOS|BOS|MASK)\]"
+    rf"|{NO_TEXT}"
     r"|//\s*end of (?:the )?output\.?\s*//|(?i:<end of (?:text|response)>|\[end of text\])"
 )
 SPOKEN_OF = (
@@ -50,7 +53,7 @@ class SpecialTokens(Check):
         )
         # An input of "<noinput>" is a placeholder, for another check to say.
         is_input = pl.col("part").is_in(["instruction", "input"])
-        texts = texts.filter(~(is_input & pl.col("text").str.contains(r"<no ?(?:input|output)>")))
+        texts = texts.filter(~(is_input & pl.col("text").str.contains(NO_TEXT)))
         return matches(texts, MARKERS, "“" + pl.col("match") + "”")
 
     def fix(self, text: str) -> str | None:

@@ -12,7 +12,7 @@ import re
 import polars as pl
 
 VERBS = (
-    "add|analy[sz]e|answer|arrange|assess|assign|brainstorm|build|calculate|categori[sz]e|change"
+    "adapt|add|analy[sz]e|answer|arrange|assess|assign|brainstorm|build|calculate|categori[sz]e|change"
     "|choose|cite|classify|combine|comment|compare|compile|complete|compose|compute|construct"
     "|contrast|convert|correct|count|craft|create|debug|define|delete|describe|design|detect"
     "|determine|develop|devise|differentiate|discuss|draft|draw|edit|elaborate|estimate|evaluate"

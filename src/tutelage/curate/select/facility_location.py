@@ -107,7 +107,7 @@ def _worth(vectors: Vectors, covered: Vectors, quality: Quality) -> Worth:
     owners, values = [], []
     for start in range(0, len(covered), block):
         worth = np.maximum(covered[start : start + block] @ vectors.T, 0) * weights
-        nearest = np.argpartition(-worth, most - 1, axis=1)[:, :most]
+        nearest = np.argpartition(-worth, most - 1, axis=1)[:, :most].copy()  # a view keeps all
         owners.append(nearest)
         values.append(np.take_along_axis(worth, nearest, axis=1))
     owner, value = np.concatenate(owners).ravel(), np.concatenate(values).ravel()

@@ -31,6 +31,8 @@ class LabelError(WholeCheck):
     severity = "warning"
     title = "Label is probably wrong"
     suggestion = "Read the row, and give it the other label if that is right."
+    precision = "0.831 [0.784, 0.870], Banking77 with 5 % of labels changed; 0.594 on TREC"
+    recall = "0.916 [0.877, 0.944]; 0.529 on TREC, 0.032 on SST-2"
     needs = ("sklearn", "wordllama")
     uses = ("label",)
     slow = True
