@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,16 @@ def options() -> Iterator[AuditOptions]:
         def fix(self, text: str) -> str:
             return text.replace("~", "-")
 
+    class Cuts(Check):
+        severity, title, suggestion = "error", "tail", "cut it"
+
+        def find(self, batch: Any) -> pl.DataFrame:
+            return matches(batch.texts, r"\|.*|~end.*", "a tail")
+
+        def fix(self, text: str) -> str | None:
+            found = re.search(r"\|.*|~end.*", text)
+            return text[: found.start()] if found else None
+
     class Drops(Check):
         severity, title, suggestion = "error", "bad", "leave it out"
 
@@ -45,7 +56,7 @@ def options() -> Iterator[AuditOptions]:
         def find(self, batch: Any) -> pl.DataFrame:
             return matches(batch.of("response"), "odd", "odd")
 
-    made = {"made_mends": Mends, "made_drops": Drops, "made_warns": Warns}
+    made = {"made_mends": Mends, "made_zcuts": Cuts, "made_drops": Drops, "made_warns": Warns}
     for name, check in made.items():
         CHECKS.register(name)(check)
     yield AuditOptions(only=["made_*"])
@@ -123,6 +134,15 @@ def test_turns_are_mended_where_they_stand(tmp_path: Path, options: AuditOptions
     cleaned(tmp_path, "a.jsonl", options, "new.jsonl")
     (row,) = read(tmp_path, "new.jsonl")
     assert [turn["content"] for turn in row["messages"]] == ["Hi-", "a - b"]
+
+
+def test_what_one_check_has_mended_is_no_error_of_another(
+    tmp_path: Path, options: AuditOptions
+) -> None:
+    row = {"instruction": "a?", "output": "fine ~end of it"}
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row))
+    assert cleaned(tmp_path, "a.jsonl", options, "new.jsonl")["changed"] == 1
+    assert read(tmp_path, "new.jsonl") == [{**row, "output": "fine -end of it"}]
 
 
 def test_a_folder_gets_a_file_for_each(tmp_path: Path, options: AuditOptions) -> None:

@@ -212,14 +212,19 @@ def _mended(
         return None
     now: dict[str, Any] | Mapping[str, Any] = values
     for name, severity, place in dict.fromkeys(found):
-        text = None if place is None else _at(now, _path(now, place))
         check = chosen.checks.get(name)
-        mended = check.fix(text) if check is not None and text is not None else None
-        if mended is not None and mended != text and place is not None:
+        path = [] if place is None else _path(values, place)
+        text = _at(values, path) if path else None
+        if check is None or text is None or check.fix(text) is None:
+            if severity == "error":
+                return None
+            continue
+        # Another check may have mended it already: then there is nothing left to mend here.
+        left = _at(now, path)
+        mended = None if left is None else check.fix(left)
+        if mended is not None and mended != left:
             now = copy.deepcopy(now) if now is values else now
-            _put(now, _path(now, place), mended)
-        elif mended is None and severity == "error":
-            return None
+            _put(now, path, mended)
     return now
 
 
