@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from in_memory import dataset, findings
 from tutelage.curate.labels.confident import FOLDS, judge, out_of_sample
@@ -60,6 +61,16 @@ def test_what_is_no_classification_is_not_judged() -> None:
     assert dataset(few).conclude("label_error").summary == {"tasks": []}
 
 
+def test_labels_that_texts_do_not_tell_are_not_judged() -> None:
+    draw = random.Random(2)
+    rows = [{**row, "output": draw.choice("ABCD")} for row in made(80, 0)[0]]
+    concluded = dataset(rows).conclude("label_error")
+    assert concluded.findings.is_empty()
+    (task,) = concluded.summary["tasks"]
+    assert task["judged"] is False
+    assert abs(task["agreement"]) < 0.2
+
+
 def test_a_label_is_judged_as_written_down() -> None:
     """Against the definitions, row by row and label by label."""
     draw = np.random.default_rng(0)
@@ -80,6 +91,7 @@ def test_a_label_is_judged_as_written_down() -> None:
     joint *= (20 / joint.sum(axis=1))[:, None]
     assert np.allclose(judged.joint, joint)
     assert judged.joint.sum() == pytest.approx(60)
+    assert judged.agreement == pytest.approx(cohen_kappa_score(labels, chances.argmax(axis=1)))
 
 
 def test_probabilities_do_not_know_the_row() -> None:

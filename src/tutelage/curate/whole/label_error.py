@@ -16,7 +16,7 @@ import polars as pl
 from tutelage.curate.check import WHOLE_CHECKS, Conclusion, Dataset, WholeCheck
 from tutelage.curate.features.embedding import embed
 from tutelage.curate.findings import found, none
-from tutelage.curate.labels.confident import Judged, judge, out_of_sample
+from tutelage.curate.labels.confident import AGREEMENT, Judged, judge, out_of_sample
 from tutelage.curate.labels.groups import Group, groups
 from tutelage.curate.normal import joined
 
@@ -79,10 +79,17 @@ def _found(rows: pl.DataFrame, judged: Judged, names: list[str]) -> pl.DataFrame
 
 def _summary(group: Group, judged: Judged, names: list[str]) -> dict[str, Any]:
     wrong = judged.joint - np.diag(np.diag(judged.joint))
-    return {
+    known = {
         "task": group.name,
         "rows": len(group.places),
         "labels": len(names),
+        "agreement": round(judged.agreement, 3),
+    }
+    if judged.agreement < AGREEMENT:
+        return {**known, "judged": False}
+    return {
+        **known,
+        "judged": True,
         "doubted": int(judged.doubted.sum()),
         "estimated_wrong": round(float(wrong.sum())),
         "confused": list(_confused(wrong, names)),
