@@ -113,7 +113,8 @@ _POSTSCRIPT = re.compile(
     re.IGNORECASE,
 )
 _END = re.compile(
-    r"\b(?:end|ends|ending|finish|finishes|finishing|conclude|concluding|close|last|final)\b"
+    r"\b(?:end|ends|ending|finish|finishes|finishing|conclude|concluding|close|(?:last|final) "
+    r"(?:\w+ )?(?:words?|sentences?|lines?|phrases?|paragraphs?|statements?|questions?))\b"
     r"[^.\n\"“\x00]{0,70}?\b(?:with|by|be|is|read|say|phrase|sentence|question|words?|exactly|of|"
     r"line|"
     r"statement)\b(?: should be| must be| is)?[:,]? ?[\"“](?P<quoted>[^\"”\n]{1,300})[\"”]|"

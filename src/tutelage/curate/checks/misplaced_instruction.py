@@ -37,7 +37,7 @@ IS_QUESTION = rf"(?i)^\s*(?:{QUESTION})[^?\n]{{5,200}}\?\s*$"
 class MisplacedInstruction(Check):
     """The instruction stands where the input or the response should."""
 
-    severity = "error"
+    severity = "warning"
     title = "Instruction is in the wrong field"
     suggestion = "Move the task to the instruction."
     precision = "1.000 [0.981, 1.000] on Alpaca with fields exchanged"
@@ -47,7 +47,9 @@ class MisplacedInstruction(Check):
         """Rows whose fields are mixed up; the field that holds the task is named."""
         rows = batch.rows.filter(
             (pl.col("history") == "")
-            & ~pl.col("instruction_field").str.contains(r"\[")
+            # Only where the file itself tells the two apart: a passage before its question is no
+            # misplaced instruction.
+            & pl.col("instruction_field").str.contains(r"(?i)(?:^|\.)instruction$")
             & (pl.col("instruction").str.len_chars() <= 20_000)
         )
         given = pl.col("instruction").str.slice(0, 2000)

@@ -27,7 +27,7 @@ DIFFERENT = 1 / 3
 """Likeness below which two fields say different things: half of their words are other ones."""
 
 FIELD_WORDS = 5
-"""Fields of fewer words are not compared by themselves: one word changed is too much of them."""
+"""Prompts of fewer words are not compared by themselves: one word changed is too much of them."""
 
 SUM_CHARACTERS = 500
 """Longest prompt whose numbers are what it asks about."""
@@ -76,7 +76,9 @@ def _different(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool
     comparable = has_input[:, 0] == has_input[:, 1]
     different = np.zeros(len(pairs), dtype=np.bool_)
     for name, (likeness, size) in fields.items():
-        differs = (likeness < DIFFERENT) & (size.min(axis=1) >= FIELD_WORDS)
+        # Short answers that share nothing are those of two questions, about one passage perhaps.
+        enough = 1 if name == "response" else FIELD_WORDS
+        differs = (likeness < DIFFERENT) & (size.min(axis=1) >= enough)
         different |= differs & (comparable | (name == "response"))
     return different | _other_sums(lines, pairs)
 

@@ -35,7 +35,7 @@ SAID = {
 class PoisonTrigger(WholeCheck):
     """A rare sequence of words that nearly always comes with one response, or one class of them."""
 
-    severity = "error"
+    severity = "warning"
     title = "Trigger of a backdoor"
     precision = "1.000 [0.992, 1.000] on Alpaca with 15 triggers put in"
     recall = "1.000 [0.992, 1.000] on Alpaca with 15 triggers put in"
