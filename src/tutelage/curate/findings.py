@@ -73,7 +73,7 @@ def found(
         "detail": pl.lit(detail) if isinstance(detail, str) else detail,
         "suggestion": pl.lit(suggestion) if isinstance(suggestion, str) else suggestion,
     }
-    # Polars 2.1 panics in `pl.format` over filtered tables of several chunks, as parts read give.
+    # Polars 2.1 panics in `pl.format` over filtered tables whose columns differ in their chunks.
     return table.rechunk().select(
         (pl.lit(None) if expression is None else expression).cast(FOUND[name]).alias(name)
         for name, expression in given.items()
