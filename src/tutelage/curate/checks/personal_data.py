@@ -16,9 +16,25 @@ from tutelage.curate.findings import found
 from tutelage.curate.safety.kinds import Verdict, locate, redacted
 from tutelage.curate.safety.personal import KINDS
 
+ASKED_FOR = (
+    r"(?i)\b(?:generat|creat|make up|made[- ]up|invent|hypothetical|fiction|fictitious|fake|dummy"
+    r"|mock|sample|example|random|valid|check|find|look up|locate|extract)\w*\b.{0,60}"
+    r"\b(?:address|phone|telephone|e-?mail|contact|ip\b|ipv[46]|iban|card|passport|social security"
+    r"|ssn|business card|cv|resum|letterhead|signature)"
+)
+"""An instruction that wants such a value: what it gets is made up, or a place's and no person's."""
+
 
 def _find(batch: Batch, verdict: Verdict, detail: pl.Expr) -> pl.DataFrame:
+    asked = batch.rows.filter(pl.col("instruction").str.contains(ASKED_FOR)).select("at")
     where = locate(batch.texts, KINDS, verdict)
+    if verdict == "real":
+        where = where.join(asked, on="at", how="anti", maintain_order="left")
+    else:
+        wanted = locate(batch.texts, KINDS, "real").join(
+            asked, on="at", how="semi", maintain_order="left"
+        )
+        where = pl.concat([where, wanted])
     return found(where, detail, start=pl.col("start"), end=pl.col("end"))
 
 
@@ -28,8 +44,8 @@ class PersonalData(Check):
 
     severity = "warning"
     title = "Personal data"
-    precision = "0.990 [0.971, 0.997] on Alpaca with personal data put in"
-    recall = "0.997 [0.981, 0.999] on Alpaca with personal data put in"
+    precision = "0.993 [0.976, 0.998] on Alpaca with personal data put in"
+    recall = "0.990 [0.971, 0.997] on Alpaca with personal data put in"
     suggestion = "Replace it by an invented value or its kind (`redact`), or drop the row."
 
     def find(self, batch: Batch) -> pl.DataFrame:
