@@ -70,7 +70,9 @@ def crows_pairs(half: Half) -> None:
     for is_more in (True, False):
         table = both.filter(pl.col("more") == is_more)
         count = table.filter(blamed & of_low).height
-        print(f"  {'more' if is_more else 'less'} stereotyping: {count} sentences blame such a group")
+        print(
+            f"  {'more' if is_more else 'less'} stereotyping: {count} sentences blame such a group"
+        )
 
 
 def winogender() -> None:
