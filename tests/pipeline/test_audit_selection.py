@@ -54,6 +54,15 @@ def test_several_files_give_a_folder(tmp_path: Path) -> None:
     assert lines == [(table["source"] == f"{name}.jsonl").sum() for name in ("a", "b")]
 
 
+def test_files_of_an_earlier_selection_do_not_stay(tmp_path: Path) -> None:
+    sources = [jsonl(tmp_path / f"{name}.jsonl", ROWS) for name in ("a", "b")]
+    for count in (24, 1):
+        found = audit(sources, tmp_path / "out", chosen("random", count), base=tmp_path)
+        path = write_selected(sources, found, tmp_path / "out", tmp_path)
+    assert found.selection is not None
+    assert [file.name for file in path.iterdir()] == found.selection["source"].to_list()
+
+
 def test_a_file_beside_the_others_keeps_its_compression(tmp_path: Path) -> None:
     source = SourceOptions(path="my.rows.jsonl.gz")
     (tmp_path / source.path).write_bytes(b"")

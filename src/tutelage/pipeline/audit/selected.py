@@ -71,4 +71,6 @@ def write_selected(
     for (origin, options), target in zip(files, targets, strict=True):
         if origin.label in sources_of:
             write_rows(target, records(origin, options, now))
+        else:
+            target.unlink(missing_ok=True)  # of an earlier selection
     return path
