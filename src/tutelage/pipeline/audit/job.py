@@ -30,7 +30,8 @@ from tutelage.pipeline.audit.engine import Engine, local, task_of
 from tutelage.pipeline.audit.parts import Read, read_items, read_parts
 from tutelage.pipeline.audit.summary import summary
 from tutelage.pipeline.stages import stage
-from tutelage.rundir import held, replacing, write_json
+from tutelage.report.audit_page import render_audit
+from tutelage.rundir import held, replacing, write_json, write_text
 
 PARTS = "parts"
 """Folder inside the audit's, while it runs."""
@@ -200,6 +201,8 @@ def _write(out: Path, audited: Audited, data: Stored) -> None:
             audited.selection.drop("at").write_parquet(temporary)
     listed = audited.findings.drop("id").to_dicts()
     write_json(out / "audit.json", {**audited.summary, "findings": listed})
+    page = render_audit(audited.summary, audited.findings, data, data.concluded)
+    write_text(out / "audit.html", page)
     known = [
         table.select(pl.all().name.prefix(f"{name}.")) for name, table in data.concluded.items()
     ]
