@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -73,7 +74,20 @@ def _templates() -> jinja2.Environment:
         "perplexity": text.perplexity,
         "loss_verdict": loss_verdict,
     }
+    environment.tests["flat"] = _is_flat
     return environment
+
+
+def _is_flat(value: Mapping[str, object]) -> bool:
+    """Whether a mapping holds single values, and lists of them, alone."""
+    return not any(
+        isinstance(one, Mapping) or (isinstance(one, list) and any(map(_is_nested, one)))
+        for one in value.values()
+    )
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, Mapping | list | tuple)
 
 
 def _finalize(value: object) -> object:
