@@ -19,9 +19,9 @@ from tutelage.data.example import Source
 from tutelage.data.load import load
 from tutelage.data.options import DataOptions, SourceOptions
 from tutelage.data.splits import Splits
+from tutelage.model.embedded import cache_folder
 from tutelage.model.new_folder import new_folder
 from tutelage.pipeline.audit.job import audit
-from tutelage.pipeline.prepared import prepared_folder
 from tutelage.pipeline.prepared_key import audit_digest, digest, rows_key
 from tutelage.pipeline.stages import stage
 from tutelage.rundir import read_json
@@ -77,4 +77,4 @@ def _errors(folder: Path) -> Mapping[Source, str]:
 
 def _kept() -> Path:
     """Where audits are kept."""
-    return prepared_folder().with_name("audits")
+    return cache_folder().with_name("audits")
