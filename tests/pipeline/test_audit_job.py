@@ -152,3 +152,13 @@ def test_many_small_files_are_one_dataset(tmp_path: Path, own: AuditOptions) -> 
         write(tmp_path / "many" / f"{number:03}.jsonl", [row(number, "LOUD")])
     found = audit([SourceOptions(path="many")], tmp_path / "out", own, base=tmp_path)
     assert found.findings.height == len(found.summary["files"]) == 300
+
+
+def test_own_checks_of_one_audit_are_not_those_of_another(
+    tmp_path: Path, own: AuditOptions
+) -> None:
+    source = write(tmp_path / "a.jsonl", [row(0, "LOUD")])
+    assert audit([source], tmp_path / "one", own, base=tmp_path).findings.height == 1
+    other = audit([source], tmp_path / "two", AuditOptions(rules_only=True), base=tmp_path)
+    assert not set(other.findings["check"]) & set(own.only)
+    assert not set(other.summary["skipped"]) & set(own.only)

@@ -30,5 +30,7 @@ def test_several_workers_find_the_same(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(parts, "PART_ROWS", 20)
     there = audit(source, tmp_path / "there", options, base=tmp_path, engine=on_ray)
     assert there.findings.height > 7
+    counts = [one.findings["check"].value_counts(sort=True).rows() for one in (there, here)]
+    assert sorted(counts[0]) == sorted(counts[1])
     assert there.findings.equals(here.findings)
     assert there.summary == here.summary

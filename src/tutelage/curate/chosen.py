@@ -21,6 +21,10 @@ from tutelage.data.audit_options import AuditOptions
 from tutelage.errors import UserError, missing_extra, unknown_name
 
 
+OWN = "tutelage_own_checks_"
+"""Beginning of the names of modules that hold a user's checks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What an audit runs.
@@ -56,19 +60,19 @@ def choose(options: AuditOptions, folder: Path = Path(), against: bool = False) 
         UserError: an option names no check, a file of own checks cannot be used, or rows are to be
             selected by what is not there.
     """
-    for path in options.own:
-        load_own(folder / path)
-    known = {*CHECKS.names(), *WHOLE_CHECKS.names()}
-    _check_names(options, known)
+    own = {load_own(folder / path).__name__ for path in options.own}
+    of_rows = [name for name in CHECKS.names() if _is_ours(CHECKS.get(name), own)]
+    of_all = [name for name in WHOLE_CHECKS.names() if _is_ours(WHOLE_CHECKS.get(name), own)]
+    _check_names(options, {*of_rows, *of_all})
     skipped: dict[str, str] = {}
     checks = {
         name: CHECKS.get(name)(options)
-        for name in CHECKS.names()
+        for name in of_rows
         if _wanted(name, CHECKS.get(name), options, skipped)
     }
     names = [
         name
-        for name in _in_order(WHOLE_CHECKS.names())
+        for name in _in_order(of_all)
         if _wanted(name, WHOLE_CHECKS.get(name), options, skipped, against)
     ]
     whole: dict[str, WholeCheck] = {}
@@ -104,13 +108,18 @@ def _to_select_by(options: AuditOptions) -> dict[str, Feature]:
     return {name: FEATURES.get(name)(options) for name in uses}
 
 
+def _is_ours(check: type[Check] | type[WholeCheck], own: Collection[str]) -> bool:
+    """Whether a check is of the house or of a file that is asked for, not of another audit's."""
+    return not check.__module__.startswith(OWN) or check.__module__ in own
+
+
 def load_own(path: Path) -> ModuleType:
     """Run a file of own checks, once a process; its decorators register them.
 
     Raises:
         UserError: there is no such file, it fails, or it registers nothing.
     """
-    name = f"tutelage_own_checks_{path.resolve().as_posix()}"
+    name = f"{OWN}{path.resolve().as_posix()}"
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
