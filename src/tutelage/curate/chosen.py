@@ -20,7 +20,6 @@ from tutelage.curate.selection import METHODS
 from tutelage.data.audit_options import AuditOptions
 from tutelage.errors import UserError, missing_extra, unknown_name
 
-
 OWN = "tutelage_own_checks_"
 """Beginning of the names of modules that hold a user's checks."""
 
