@@ -27,7 +27,7 @@ HOSTILE = [
     "\x1b[31m red \x08 bell \x07",
     "שלום עולם, \u200f a 1.",
     "wide \U0001f600 \U00020000 then 2 + 2 = 5.",
-    "x" * 100_000,
+    "x" * 1_000_000,
 ]
 QUIET = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
 
@@ -85,13 +85,33 @@ def test_hostile_rows_run_nothing(browser: Any, page_of: Path, width: int, schem
     for _ in range(12):
         page.keyboard.press("ArrowDown")
         assert (
-            page.evaluate("document.querySelectorAll('#row script, #row img, #row svg').length")
+            page.evaluate(
+                "document.querySelectorAll('main script, main img, main svg, main iframe').length"
+            )
             == 0
         )
     assert said == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in asked if url not in (page_of.as_uri(), "data:,")] == []
     assert page.evaluate("window.pwned") is None
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.slow
+def test_evidence_beyond_what_is_shown_is_told(browser: Any, tmp_path: Path) -> None:
+    output = "We know 12 + 30 = 45. " + "And so on it goes. " * 600 + "Also 1 + 1 = 3."
+    row = {"instruction": "What do we know of sums, all in all?", "output": output}
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row))
+    options = AuditOptions(only=["false_arithmetic"])
+    audit([SourceOptions(path="a.jsonl")], tmp_path / "out", options, base=tmp_path)
+    page = browser.new_page()
+    page.goto((tmp_path / "out/audit.html").as_uri())
+    page.focus("#list")
+    said = []
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+        said.append(page.text_content("#row"))
+    assert any("outside of what is shown: 1 + 1 = 3" in text for text in said)
     page.close()
 
 

@@ -33,6 +33,9 @@ SHORT_TEXT = 700
 
 MANY = 10_000
 
+COLUMNS = ("source", "row", "field", "start", "end", "evidence", "detail", "suggestion")
+"""Of a finding, as they are shown."""
+
 PARTS = ("system", "instruction", "input", "response")
 
 
@@ -118,10 +121,7 @@ def _findings(shown: pl.DataFrame, data: Dataset) -> dict[str, Any]:
             "text": [None if one is None else number[one] for one in shown["id"]],
             "check": [code[name] for name in shown["check"]],
             "severity": shown["severity"].to_physical().to_list(),
-            **{
-                name: shown[name].to_list()
-                for name in ("source", "row", "field", "start", "end", "detail", "suggestion")
-            },
+            **{name: shown[name].to_list() for name in COLUMNS},
         },
     }
 

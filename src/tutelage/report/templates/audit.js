@@ -4,7 +4,7 @@
   const found = data.found, count = found.check.length;
   const byId = (id) => document.getElementById(id);
   const WORDS = ['info', 'warning', 'error'];
-  const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+  const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\u{e0000}-\u{e007f}]/gu;
   const seen = (text) => String(text).replace(HIDDEN, (c) => {
     const code = c.codePointAt(0);
     return code < 32 ? String.fromCharCode(0x2400 + code) : '⟨U+' + code.toString(16).toUpperCase().padStart(4, '0') + '⟩';
@@ -131,6 +131,10 @@
       if (!piece) continue;
       parts.push(element('h3', piece[0] + (piece[1] && piece[1] !== piece[0] ? ' (' + piece[1] + ')' : '')));
       parts.push(marked(piece, at));
+      const shownTo = piece[3] + Array.from(piece[2]).length;
+      if (found.field[at] === piece[1] && found.start[at] !== null && (found.start[at] < piece[3] || found.start[at] >= shownTo)) {
+        parts.push(element('p', 'The evidence stands at characters ' + found.start[at] + ' to ' + found.end[at] + ', outside of what is shown: ' + found.evidence[at], 'pending'));
+      }
     }
     byId('row').replaceChildren(...parts);
     byId('row').scrollTop = 0;
