@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,6 @@ HOSTILE = [
     "wide \U0001f600 \U00020000 then 2 + 2 = 5.",
     "x" * 1_000_000,
 ]
-QUIET = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +48,6 @@ def test_no_text_ends_the_data_block(page_of: Path) -> None:
     assert text.count("</script>") == 2
     assert text.count("<script") == 2
     assert "<!--" not in text
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        pytest.skip("no chromium on the path")
-    with playwright.sync_playwright() as driver:
-        arguments = ["--headless", "--no-sandbox", *(f"--{flag}" for flag in QUIET)]
-        running = driver.chromium.launch(executable_path=chromium, args=arguments)
-        yield running
-        running.close()
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """The report in a real browser: it runs nothing, asks for nothing and fits its window."""
 
 import html
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,22 +9,6 @@ from tutelage.report import build
 from tutelage.rundir import RunFolder
 
 pytestmark = pytest.mark.slow
-
-QUIET = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-         "disable-component-update", "disable-sync"]  # fmt: skip
-ARGUMENTS = ["--headless", "--no-sandbox", *(f"--{flag}" for flag in QUIET)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        pytest.skip("no chromium on the path")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(params=["evaluated", "hostile"])
