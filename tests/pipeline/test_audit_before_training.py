@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tutelage.data.options import DataOptions
+from tutelage.errors import UserError
 from tutelage.pipeline.audit.before import audited, keep_audit, load_rows
 
 OWN = """
@@ -70,3 +71,12 @@ def test_an_audit_is_made_once_and_never_stale(folder: Path) -> None:
     again = options(folder, "drop")
     assert audited(again) != first
     assert len(load_rows(again).ledger) == 13
+
+
+def test_rows_that_cannot_be_read_stay_lost(folder: Path) -> None:
+    with (folder / "a.jsonl").open("ab") as file:
+        file.write(b'\n{"instruction": "no answer?"}' * 9)
+    splits = load_rows(options(folder, "drop"))
+    assert splits.ledger.reasons() == {"audit_error": 3, "missing_field": 9}
+    with pytest.raises(UserError):
+        splits.ledger.check(0.01)

@@ -17,6 +17,8 @@ from tutelage.curate.findings import matches
 from tutelage.data.audit_options import AuditOptions
 from tutelage.data.options import SourceOptions
 from tutelage.data.reading import Reading, stream
+from tutelage.data.sources import origins
+from tutelage.data.sources.writers import write_rows
 from tutelage.errors import UserError
 from tutelage.pipeline.audit import audit, check_target, clean
 
@@ -170,3 +172,31 @@ def test_mistakes_are_told_before_the_audit(
     sources = [SourceOptions(path=name) for name in names]
     with pytest.raises(UserError, match=said):
         check_target(sources, tmp_path / out, tmp_path)
+
+
+def test_a_copy_overwrites_no_file_that_was_audited(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    for path in (tmp_path / "x/a.jsonl", here / "out/a.jsonl"):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(orjson.dumps(ROWS[0]))
+    sources = [SourceOptions(path="../x/a.jsonl"), SourceOptions(path="out/a.jsonl")]
+    with pytest.raises(UserError, match="would overwrite"):
+        check_target(sources, here / "out", here)
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "csv"])
+def test_cells_come_back_as_they_were(tmp_path: Path, suffix: str) -> None:
+    rows = [{"a": '"Dune"', "b": "x\u2028y"}, {"b": "second", "a": "first"}]
+    path = tmp_path / f"new.{suffix}"
+    write_rows(path, rows)
+    (origin,) = origins(SourceOptions(path=path.name), tmp_path)
+    assert [record.values for record in origin.records()] == [
+        rows[0],
+        {"a": "first", "b": "second"},
+    ]
+
+
+def test_a_parquet_column_may_begin_empty(tmp_path: Path) -> None:
+    rows = [{"a": "x", "b": None}] * 10_001 + [{"a": "x", "b": "text"}]
+    write_rows(tmp_path / "new.parquet", rows)
+    assert pl.read_parquet(tmp_path / "new.parquet")["b"].to_list()[-1] == "text"

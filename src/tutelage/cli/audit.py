@@ -134,8 +134,9 @@ def audit(
             typer.echo(f"cleaned copy: {cleaned} ({said})")
         if selected is not None:
             typer.echo(f"selected rows: {selected}, {out / 'selection.parquet'}")
-    bad = found.summary["counts"]
-    if fail_on and (bad["error"] or (fail_on is FailOn.WARNING and bad["warning"])):
+    # A file that cannot be read has no rows to count, and is an error all the same.
+    bad = set(found.findings["severity"])
+    if fail_on and ("error" in bad or (fail_on is FailOn.WARNING and "warning" in bad)):
         raise typer.Exit(1)
 
 

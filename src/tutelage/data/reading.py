@@ -102,7 +102,8 @@ def stream(sources: Iterable[SourceOptions], folder: Path) -> Iterator[Reading |
                     try:
                         yield read(pending, options)
                     except BadRow as defect:
-                        yield Unread(pending.source, defect)
+                        # Its traceback would keep the row in memory.
+                        yield Unread(pending.source, defect.with_traceback(None))
             except UserError as error:
                 yield Unread(Source(origin.label, -1), error)
 

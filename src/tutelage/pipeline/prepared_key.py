@@ -36,7 +36,7 @@ ROOMS = (
 )
 """Source that decides what prepared data holds."""
 
-AUDIT_ROOMS = ("data", "constraints", "curate")
+AUDIT_ROOMS = ("data", "constraints", "curate", "pipeline/audit")
 """Source that decides what an audit finds."""
 
 LIBRARIES = (
@@ -118,7 +118,8 @@ def source_digest(
     files = [
         path
         for room in rooms
-        for path in sorted(house.glob(room if room.endswith(".py") else f"{room}/**/*.py"))
+        for path in sorted(house.glob(room if room.endswith(".py") else f"{room}/**/*"))
+        if path.suffix in (".py", ".txt")
     ]
     sources = [f"{path.relative_to(house)}\0{path.read_text('utf-8')}" for path in files]
     versions = [f"{name} {version(name)}" for name in libraries]

@@ -11,6 +11,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,6 @@ import orjson
 import zstandard
 
 from tutelage.data.sources.records import File
-from tutelage.data.sources.tables import SLICE
 from tutelage.errors import UserError
 from tutelage.rundir import replacing
 
@@ -86,49 +86,35 @@ def _json(stream: io.BufferedIOBase, rows: Rows) -> None:
 def _csv(stream: io.BufferedIOBase, rows: Rows) -> None:
     text = codecs.getwriter("utf-8")(stream)
     writer = csv.writer(text, lineterminator="\n")
-    for number, row in enumerate(rows):
-        if number == 0:
-            writer.writerow(row)
-        writer.writerow(row.values())
+    writer.writerows(_cells(rows))
 
 
 def _tsv(stream: io.BufferedIOBase, rows: Rows) -> None:
-    for number, row in enumerate(rows):
-        if number == 0:
-            stream.write("\t".join(row).encode() + b"\n")
-        stream.write("\t".join(map(_cell, row.values())).encode() + b"\n")
+    for cells in _cells(rows):
+        stream.write("\t".join(map(_tsv_cell, cells)).encode() + b"\n")
 
 
-def _cell(value: object) -> str:
-    """A TSV cell: it has no quoting, so what would end it becomes a space."""
-    return " ".join(str(value).replace("\t", " ").splitlines())
+def _cells(rows: Rows) -> Iterator[list[Any]]:
+    """The header, then every row's cells in its order, whatever the order of the row's own keys."""
+    header: list[str] | None = None
+    for row in rows:
+        if header is None:
+            header = list(row)
+            yield header
+        yield ["" if row.get(name) is None else row[name] for name in header]
+
+
+def _tsv_cell(value: object) -> str:
+    """A TSV cell: what would end it becomes a space, and one that looks quoted is quoted again."""
+    text = re.sub(r"[\t\r\n]+", " ", str(value))
+    return f'"{text.replace(chr(34), 2 * chr(34))}"' if re.fullmatch(r'".*"', text) else text
 
 
 def _parquet(path: Path, rows: Rows) -> None:
     import polars as pl
-    import pyarrow.parquet as pq
 
-    writer = None
-    slice_: list[Mapping[str, Any]] = []
-    try:
-        for row in rows:
-            slice_.append(row)
-            if len(slice_) == SLICE:
-                writer = _written(writer, path, pl.DataFrame(slice_, infer_schema_length=None), pq)
-                slice_ = []
-        if slice_ or writer is None:
-            writer = _written(writer, path, pl.DataFrame(slice_, infer_schema_length=None), pq)
-    finally:
-        if writer is not None:
-            writer.close()
-
-
-def _written(writer: Any, path: Path, table: Any, pq: Any) -> Any:
-    arrow = table.to_arrow()
-    if writer is None:
-        writer = pq.ParquetWriter(path, arrow.schema, compression="zstd")
-    writer.write_table(arrow.cast(writer.schema))
-    return writer
+    # A column may be empty for long: its type is known when all rows are.
+    pl.DataFrame(list(rows), infer_schema_length=None).write_parquet(path)
 
 
 WRITERS: dict[str, Callable[[io.BufferedIOBase, Rows], None]] = {

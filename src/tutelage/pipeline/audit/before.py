@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from tutelage.data.example import Source
+from tutelage.data.fates import REASONS
 from tutelage.data.load import load
 from tutelage.data.options import DataOptions, SourceOptions
 from tutelage.data.splits import Splits
@@ -70,7 +71,9 @@ def keep_audit(options: DataOptions, folder: Path) -> None:
 def _errors(folder: Path) -> Mapping[Source, str]:
     """Rows in which the audit found an error, with the checks that found it."""
     findings = pl.read_parquet(folder / "findings.parquet")
-    wrong = findings.filter(pl.col("severity") == "error").drop_nulls("row")
+    # Rows that cannot be read are lost by reading, and count as lost.
+    read = ~pl.col("check").is_in(list(REASONS))
+    wrong = findings.filter((pl.col("severity") == "error") & read).drop_nulls("row")
     named = wrong.group_by("source", "row").agg(pl.col("check").unique().sort())
     return {Source(file, row): ", ".join(checks) for file, row, checks in named.iter_rows()}
 

@@ -135,9 +135,10 @@ def copies(labels: Sequence[str], out: Path, base: Path, asked: str = "--clean")
     twice = next((target for target, count in Counter(targets).items() if count > 1), None)
     if twice is not None:
         raise UserError(f"two files would be written to {twice}", where=f"{asked} {out}")
-    for label, target in zip(labels, targets, strict=True):
+    inputs = {(base / label).resolve() for label in labels}
+    for target in targets:
         check_writable(target)
-        if (base / label).resolve() == target.resolve():
+        if target.resolve() in inputs:
             raise UserError(
                 "the copy would overwrite the data",
                 where=f"{asked} {out}",

@@ -36,13 +36,13 @@
     return text !== null && data.texts[text].some((piece) => piece && piece[2].toLowerCase().includes(words));
   };
   const filter = () => {
-    const code = check.value === '' ? -1 : data.names.indexOf(check.value);
+    const code = check.value === '' ? null : data.names.indexOf(check.value);
     const level = severity.value === '' ? -1 : Number(severity.value);
     const words = query.value.trim().toLowerCase();
     const next = new Uint32Array(count);
     let length = 0;
     for (let at = 0; at < count; at++) {
-      if (code >= 0 && found.check[at] !== code) continue;
+      if (code !== null && found.check[at] !== code) continue;
       if (level >= 0 && found.severity[at] !== level) continue;
       if (task.value !== '' && (found.text[at] === null || data.tasks[found.text[at]] !== task.value)) continue;
       if (words !== '' && !matches(at, words)) continue;
