@@ -49,7 +49,7 @@ def audit(
         list[str] | None, typer.Option(help="Leave this check out (or a pattern); repeatable.")
     ] = None,
     rules_only: Annotated[
-        bool, typer.Option("--rules-only", help="Leave out what needs embeddings or models.")
+        bool, typer.Option("--rules-only", help="Leave out what needs embeddings.")
     ] = False,
     cleaned: Annotated[
         Path | None,

@@ -30,7 +30,7 @@ class AuditOptions(Options):
     """Python files with checks of your own (relative to the recipe). They are run as code."""
 
     rules_only: bool = False
-    """Leave out what needs embeddings, models or judges."""
+    """Leave out what needs embeddings."""
 
     language: str | None = None
     """Language that responses are in (ISO 639-1); null takes each prompt's, or the
