@@ -85,6 +85,43 @@ def test_evaluation_items_are_found(folder: Path, command: Commands) -> None:
     assert {one["row"] for one in audited["findings"]} == {3, 20}
 
 
+def test_items_that_no_format_reads_are_found_beside_those_that_one_does(
+    folder: Path, command: Commands
+) -> None:
+    leaks = [
+        f"the lamp of hall {n} stood lit all through that long night of snow" for n in range(3)
+    ]
+    items = [
+        {"instruction": leaks[0], "output": "yes"},
+        {"instruction": leaks[1], "output": ""},
+        {"problem": leaks[2]},
+    ]
+    (folder / "eval.jsonl").write_bytes(b"\n".join(map(orjson.dumps, items)))
+    rows = [{"instruction": f"Is it true that {leak}?", "output": "Yes."} for leak in leaks]
+    (folder / "leaky.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    arguments = ("leaky.jsonl", "--against", "eval.jsonl", "--only", "contamination", "--json")
+    found = command("audit", *arguments, cwd=folder).json()
+    assert {one["row"] for one in found["findings"]} == {0, 1, 2}
+
+
+def test_what_was_found_stays_where_too_many_rows_are_selected(
+    folder: Path, command: Commands
+) -> None:
+    arguments = ("data.jsonl", "--rules-only", "--select", "5000", "--select-by", "random")
+    said = command("audit", *arguments, cwd=folder)
+    assert said.code == 2
+    assert "are fit to be" in said.err
+    assert orjson.loads((folder / "audit/audit.json").read_bytes())["rows"] == 20
+
+
+def test_a_file_that_cannot_be_read_fails(folder: Path, command: Commands) -> None:
+    (folder / "many").mkdir()
+    (folder / "many/1.jsonl").write_bytes((folder / "good.jsonl").read_bytes())
+    (folder / "many/2.jsonl").write_bytes(b"\xff\xfe\x00")
+    said = command("audit", "many", "--only", "mojibake", "--fail-on", "error", cwd=folder)
+    assert said.code == 1, said.out
+
+
 def test_a_recipe_is_audited_as_it_says(folder: Path, command: Commands) -> None:
     recipe = "data:\n  train: data.jsonl\n  audit:\n    only: [mojibake]\n"
     (folder / "recipe.yaml").write_text(recipe)
@@ -101,6 +138,9 @@ def test_a_recipe_is_audited_as_it_says(folder: Path, command: Commands) -> None
         (["data.jsonl", "--set", "data.audit.near_duplicat=0.5"], "near_duplicate"),
         (["data.jsonl", "--clean", "data.jsonl"], "would overwrite"),
         (["data.jsonl", "--columns", "instruction"], "--columns"),
+        (["data.jsonl", "--select-by", "random"], "--select K"),
+        (["data.jsonl", "--out", "good.jsonl"], "a file is in the way"),
+        (["data.jsonl", "--against", "nothing.jsonl"], "no such file"),
         (["data.jsonl", "--fail-on", "eror"], "did you mean error"),
         (["data.jsonl", "--engine", "rai"], "did you mean ray"),
     ],

@@ -80,3 +80,12 @@ def test_rows_that_cannot_be_read_stay_lost(folder: Path) -> None:
     assert splits.ledger.reasons() == {"audit_error": 3, "missing_field": 9}
     with pytest.raises(UserError):
         splits.ledger.check(0.01)
+
+
+def test_a_file_that_is_read_twice_keeps_its_first_reading(folder: Path) -> None:
+    train = [{"path": str(folder / "a.jsonl")}] * 2
+    audit = {"before_training": "drop", "only": ["exact_duplicate"], "severity": {}}
+    asked = {"train": train, "validation": 0, "test": 0, "audit": audit}
+    splits = load_rows(DataOptions.model_validate(asked))
+    assert [example.source.row for example in splits.train] == list(range(12))
+    assert splits.ledger.reasons() == {"audit_error": 12}

@@ -153,7 +153,7 @@ def test_a_folder_gets_a_file_for_each(tmp_path: Path, options: AuditOptions) ->
         (tmp_path / "d" / name).write_bytes(b"\n".join(map(orjson.dumps, ROWS)))
     cleaned(tmp_path, "d", options, "new")
     assert read(tmp_path, "new/d/x.jsonl") == read(tmp_path, "new/d/y.jsonl") == CLEAN
-    assert pl.read_parquet(tmp_path / "new/ledger.parquet").height == 10
+    assert pl.read_parquet(tmp_path / "new.ledger.parquet").height == 10
 
 
 @pytest.mark.parametrize(

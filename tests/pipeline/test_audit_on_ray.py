@@ -1,4 +1,4 @@
-"""Ray Data finds what one process finds, bit for bit, and does not do twice what is done."""
+"""Ray Data finds what one process finds, bit for bit."""
 
 from __future__ import annotations
 

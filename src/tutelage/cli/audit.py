@@ -81,8 +81,6 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a dataset, row by row, and what is missing as a whole."""
-    import orjson
-
     from tutelage.data.options import SourceOptions
     from tutelage.pipeline.audit import audit as run_audit
     from tutelage.pipeline.audit import (
@@ -107,6 +105,8 @@ def audit(
         mapped = json.dumps(_mapped(columns))
         overrides += [f"data.train.{number}.columns={mapped}" for number in range(len(data))]
     asked_for, base = asked(data, [*overrides, *(settings or [])])
+    if select_by and asked_for.audit.select is None:
+        raise UserError("--select-by alone selects nothing", fix="say how many rows: --select K")
     if cleaned is not None:
         check_target(asked_for.train, cleaned, base)
     if asked_for.audit.select is not None:
@@ -124,8 +124,7 @@ def audit(
     if found.selection is not None:
         selected = write_selected(asked_for.train, found, out, base)
     if as_json:
-        listed = {**found.summary, "findings": found.findings.drop("id").to_dicts()}
-        typer.echo(orjson.dumps(listed, option=orjson.OPT_INDENT_2).decode())
+        typer.echo((out / "audit.json").read_bytes(), nl=False)
     else:
         show(found.summary)
         typer.echo(f"findings: {out / 'findings.parquet'}, {out / 'audit.json'}")

@@ -19,9 +19,8 @@ from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.normalise import rank
 from tutelage.data.options import DataOptions, SourceOptions
-from tutelage.data.reading import Pending, pending_rows, read
+from tutelage.data.reading import Pending, pending_rows, read, readings
 from tutelage.data.rows import BadRow
-from tutelage.data.sources import origins
 from tutelage.data.splits import Splits, split
 
 
@@ -63,7 +62,7 @@ class _Reader:
     folder: Path
     seed: int
     ledger: Ledger
-    labels: Counter[str] = field(default_factory=Counter)
+    times: Counter[str] = field(default_factory=Counter)
     """How often each file was read: a second reading has rows of its own in the ledger."""
 
     def read(
@@ -93,13 +92,10 @@ class _Reader:
         self, options: SourceOptions, split: str, leave_out: Mapping[Source, str]
     ) -> Iterator[Pending]:
         """Every row of a source, entered in the ledger; those to leave out end there."""
-        for origin in origins(options, self.folder):
-            self.labels[origin.label] += 1
-            times = self.labels[origin.label]
-            label = origin.label if times == 1 else f"{origin.label} (reading {times})"
-            for row in pending_rows(origin, options, label):
+        for origin, _ in readings([options], self.folder, self.times):
+            for row in pending_rows(origin, options):
                 self.ledger.register(row.source, row.task, split)
-                reason = leave_out.get(Source(origin.label, row.source.row))
+                reason = leave_out.get(row.source)
                 if reason is None:
                     yield row
                 else:

@@ -6,6 +6,7 @@ through it. A row keeps its raw fields beside its example, for whoever has to po
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -95,27 +96,47 @@ def stream(sources: Iterable[SourceOptions], folder: Path) -> Iterator[Reading |
     Raises:
         UserError: a source names nothing that is there.
     """
+    for origin, options in readings(sources, folder, Counter()):
+        try:
+            for pending in pending_rows(origin, options):
+                try:
+                    yield read(pending, options)
+                except BadRow as defect:
+                    # Its traceback would keep the row in memory.
+                    yield Unread(pending.source, defect.with_traceback(None))
+        except UserError as error:
+            yield Unread(Source(origin.label, -1), error)
+
+
+def readings(
+    sources: Iterable[SourceOptions], folder: Path, times: Counter[str]
+) -> Iterator[tuple[Origin, SourceOptions]]:
+    """Every file of the sources, in order; one that is read again has rows of its own.
+
+    Args:
+        sources: what to read.
+        folder: what relative paths start from.
+        times: how often each file was read so far; counted on.
+
+    Raises:
+        UserError: a source names nothing that is there.
+    """
     for options in sources:
         for origin in origins(options, folder):
-            try:
-                for pending in pending_rows(origin, options, origin.label):
-                    try:
-                        yield read(pending, options)
-                    except BadRow as defect:
-                        # Its traceback would keep the row in memory.
-                        yield Unread(pending.source, defect.with_traceback(None))
-            except UserError as error:
-                yield Unread(Source(origin.label, -1), error)
+            times[origin.label] += 1
+            again = times[origin.label]
+            label = origin.label if again == 1 else f"{origin.label} (reading {again})"
+            yield origin._replace(label=label), options
 
 
-def pending_rows(origin: Origin, options: SourceOptions, label: str) -> Iterator[Pending]:
+def pending_rows(origin: Origin, options: SourceOptions) -> Iterator[Pending]:
     """The rows of a file with the format that reads them; records of several are unfolded."""
-    for _, rows in unfolded_records(origin, options, label):
+    for _, rows in unfolded_records(origin, options):
         yield from rows
 
 
 def unfolded_records(
-    origin: Origin, options: SourceOptions, label: str
+    origin: Origin, options: SourceOptions
 ) -> Iterator[tuple[Mapping[str, Any] | BadRow, list[Pending]]]:
     """The records of a file, each with its rows."""
     stream = origin.records()
@@ -126,7 +147,7 @@ def unfolded_records(
     extra = 0
     for number, values in chain(head, stream):
         parts = _unfolded(values, shape)
-        places = (Source(label, number + extra + i) for i in range(len(parts)))
+        places = (Source(origin.label, number + extra + i) for i in range(len(parts)))
         yield (
             values,
             [Pending(place, part, shape, task) for place, part in zip(places, parts, strict=True)],

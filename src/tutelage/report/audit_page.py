@@ -56,7 +56,11 @@ def render_audit(
     shown = findings.sort("severity", descending=True, maintain_order=True).head(MOST_FINDINGS)
     script = resources.files("tutelage.report").joinpath("templates/audit.js").read_text("utf-8")
     style = resources.files("tutelage.report").joinpath("templates/audit.css").read_text("utf-8")
-    block = {**_findings(shown, data), "checks": _checks(summary), "map": _map(data, columns)}
+    block = {
+        **_findings(shown, data),
+        "checks": _checks(summary, shown),
+        "map": _map(data, columns),
+    }
     return render_template(
         "audit.html.jinja",
         summary=summary,
@@ -84,11 +88,13 @@ def _json(value: Any) -> str:
     return text
 
 
-def _checks(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _checks(summary: Mapping[str, Any], shown: pl.DataFrame) -> list[dict[str, Any]]:
+    """The checks that have findings on the page, with how many."""
+    counts = dict(shown["check"].value_counts().iter_rows())
     return [
-        {"name": name, **{key: check[key] for key in ("title", "severity", "findings")}}
+        {"name": name, "title": check["title"], "findings": counts[name]}
         for name, check in summary["checks"].items()
-        if check["findings"]
+        if name in counts
     ]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +17,7 @@ import polars as pl
 from tutelage.data.example import Source
 from tutelage.data.fates import REASONS
 from tutelage.data.load import load
-from tutelage.data.options import DataOptions, SourceOptions
+from tutelage.data.options import DataOptions
 from tutelage.data.splits import Splits
 from tutelage.model.embedded import cache_folder
 from tutelage.model.new_folder import new_folder
@@ -52,14 +51,14 @@ def audited(options: DataOptions) -> Path:
     if not folder.exists():
         stage("auditing the training data")
         tests = options.test if isinstance(options.test, list) else []
-        with suppress(OSError), new_folder(folder) as made:  # another process may be first
-            _audit(options, tests, made)
+        try:
+            with new_folder(folder) as made:
+                audit(options.train, made, options.audit, against=tests)
+        except OSError:
+            if not folder.exists():  # else another process was first, and its audit is the same
+                raise
         stage(read_json(folder / "audit.json")["verdict"])
     return folder
-
-
-def _audit(options: DataOptions, tests: list[SourceOptions], folder: Path) -> None:
-    audit(options.train, folder, options.audit, against=tests)
 
 
 def keep_audit(options: DataOptions, folder: Path) -> None:

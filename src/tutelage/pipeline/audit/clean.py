@@ -20,7 +20,7 @@ import polars as pl
 from tutelage.curate.chosen import Chosen
 from tutelage.data.fates import Fate
 from tutelage.data.options import SourceOptions
-from tutelage.data.reading import Pending, unfolded_records
+from tutelage.data.reading import Pending, readings, unfolded_records
 from tutelage.data.rows import BadRow
 from tutelage.data.sources import Origin, origins
 from tutelage.data.sources.records import COMPRESSED, SUFFIXES
@@ -29,7 +29,7 @@ from tutelage.errors import UserError
 from tutelage.pipeline.audit.job import Audited
 from tutelage.rundir import replacing
 
-LEDGER = "ledger.parquet"
+LEDGER = ".ledger.parquet"
 
 COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "source": pl.String,
@@ -62,14 +62,14 @@ def clean(
     Raises:
         UserError: the copy would overwrite what it is of, or its form cannot be written.
     """
-    files = [(origin, options) for options in sources for origin in origins(options, Path(base))]
-    targets = copies([origin.label for origin, _ in files], Path(out), Path(base))
+    files = list(readings(sources, Path(base), Counter()))
+    targets = copies(labels(sources, Path(base)), Path(out), Path(base))
     cleaner = _Cleaner(audited)
     for (origin, options), target in zip(files, targets, strict=True):
         if cleaner.reads(origin):
             write_rows(target, cleaner.rows(origin, options, target))
-    ledger = targets[0].with_suffix(".ledger.parquet") if _is_file(Path(out)) else Path(out, LEDGER)
-    with replacing(ledger) as temporary:
+    # Beside the copy, where nobody reads it as data.
+    with replacing(Path(out).with_suffix(LEDGER)) as temporary:
         pl.DataFrame(cleaner.lines, schema=COLUMNS, orient="row").write_parquet(temporary)
     fates = (Fate.KEPT, Fate.CHANGED, Fate.DROPPED)
     return {fate.name.lower(): cleaner.counts[fate] for fate in fates}
@@ -81,8 +81,12 @@ def check_target(sources: Sequence[SourceOptions], out: str | Path, base: str | 
     Raises:
         UserError: it cannot.
     """
-    labels = [origin.label for options in sources for origin in origins(options, Path(base))]
-    copies(labels, Path(out), Path(base))
+    copies(labels(sources, Path(base)), Path(out), Path(base))
+
+
+def labels(sources: Sequence[SourceOptions], base: Path) -> list[str]:
+    """The files of the sources, by their names."""
+    return [origin.label for options in sources for origin in origins(options, base)]
 
 
 def records(
@@ -96,7 +100,7 @@ def records(
         now: what becomes of a row; None leaves it out.
     """
     try:
-        for values, pending in unfolded_records(origin, options, origin.label):
+        for values, pending in unfolded_records(origin, options):
             kept = [now(row) for row in pending]
             if isinstance(values, BadRow) or not any(row is not None for row in kept):
                 continue
@@ -113,11 +117,11 @@ def _is_file(out: Path) -> bool:
     return bool(suffixes) and suffixes[-1] in SUFFIXES
 
 
-def copies(labels: Sequence[str], out: Path, base: Path, asked: str = "--clean") -> list[Path]:
+def copies(files: Sequence[str], out: Path, base: Path, asked: str = "--clean") -> list[Path]:
     """Where the copy of each file goes.
 
     Args:
-        labels: the files.
+        files: by their names.
         out: a file, where it is one; else a folder.
         base: folder that the files' relative paths start from.
         asked: the option that asks for the copy, for messages.
@@ -125,17 +129,17 @@ def copies(labels: Sequence[str], out: Path, base: Path, asked: str = "--clean")
     Raises:
         UserError: two would be one, a form cannot be written, or the data would be overwritten.
     """
-    if _is_file(out) and len(labels) > 1:
+    if _is_file(out) and len(files) > 1:
         raise UserError(
-            f"{len(labels)} files were audited, and their copy is to be one file",
+            f"{len(files)} files were audited, and their copy is to be one file",
             where=f"{asked} {out}",
             fix="name a folder",
         )
-    targets = [out] if _is_file(out) else [out / _relative(label) for label in labels]
+    targets = [out] if _is_file(out) else [out / _relative(file) for file in files]
     twice = next((target for target, count in Counter(targets).items() if count > 1), None)
     if twice is not None:
         raise UserError(f"two files would be written to {twice}", where=f"{asked} {out}")
-    inputs = {(base / label).resolve() for label in labels}
+    inputs = {(base / file).resolve() for file in files}
     for target in targets:
         check_writable(target)
         if target.resolve() in inputs:

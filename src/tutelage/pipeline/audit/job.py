@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,35 +83,43 @@ def audit(
     """
     out, base, options = Path(out), Path(base), options or AuditOptions()
     chosen = choose(options, base, bool(against))
+    if out.exists() and not out.is_dir():
+        raise UserError("a file is in the way", where=f"--out {out}", fix="name a folder")
     out.mkdir(parents=True, exist_ok=True)
     with held(out):
         scratch = out / PARTS
         scratch.mkdir(exist_ok=True)
         task = task_of(options, base, bool(against))
+        sets = _sets(against, base, scratch, options)
         read = Read()
         stage("reading and examining rows")
         parts = engine(read_parts(sources, base, scratch, read), task)
         if not read.rows:
             raise _nothing(read)
-        data = Stored(parts, task, sets=_sets(against, base, scratch, options))
+        data = Stored(parts, task, sets=sets)
         found = [pl.read_ipc(task.results(part, "findings")) for part in parts]
         concluded = dict(_conclude(data, chosen))
         found.extend(_whole(name, one, data, chosen) for name, one in concluded.items())
         found.append(_unreadable(read.unread))
         findings = in_order(found)
         said = summary(read, findings, chosen, concluded)
-        audited = Audited(said, findings, chosen, _selection(data, findings, options))
+        audited = Audited(said, findings, chosen)
         _write(out, audited, data)
+        if options.select is not None:  # what was found stays, if it cannot be
+            audited = replace(audited, selection=_selection(out, data, findings, options))
         shutil.rmtree(scratch)
     return audited
 
 
-def _selection(data: Stored, findings: pl.DataFrame, options: AuditOptions) -> pl.DataFrame | None:
-    if options.select is None:
-        return None
+def _selection(
+    out: Path, data: Stored, findings: pl.DataFrame, options: AuditOptions
+) -> pl.DataFrame:
     stage(f"selecting {options.select:,} rows")
     rows = select(data, findings, options)
-    return data.places().select("row", "source", "at").join(rows, on="at").sort("rank")
+    selection = data.places().select("row", "source", "at").join(rows, on="at").sort("rank")
+    with replacing(out / "selection.parquet") as temporary:
+        selection.drop("at").write_parquet(temporary)
+    return selection
 
 
 def _sets(
@@ -128,6 +136,8 @@ def _sets(
         parts = local(read_items(source, base, folder, read), features)
         if not read.rows:
             raise _nothing(read)
+        if read.unread:
+            stage(f"{len(read.unread):,} items of {source.path} cannot be read, so are not found")
         sets[source.path] = Stored(parts, features)
     return sets
 
@@ -196,9 +206,7 @@ def _nothing(read: Read) -> UserError:
 def _write(out: Path, audited: Audited, data: Stored) -> None:
     with replacing(out / "findings.parquet") as temporary:
         audited.findings.drop("id").write_parquet(temporary)
-    if audited.selection is not None:
-        with replacing(out / "selection.parquet") as temporary:
-            audited.selection.drop("at").write_parquet(temporary)
+    (out / "selection.parquet").unlink(missing_ok=True)  # of an earlier audit
     listed = audited.findings.drop("id").to_dicts()
     write_json(out / "audit.json", {**audited.summary, "findings": listed})
     page = render_audit(audited.summary, audited.findings, data, data.concluded)

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from tutelage.curate.batch import Batch, batch_of
 from tutelage.data.example import Example, Message, Source
+from tutelage.data.fates import Reason
 from tutelage.data.options import SourceOptions
-from tutelage.data.reading import Reading, Unread, stream
+from tutelage.data.reading import Reading, Unread, pending_rows, stream
+from tutelage.data.reading import read as read_row
+from tutelage.data.rows import BadRow
 from tutelage.data.sources import origins
 from tutelage.errors import UserError
 
@@ -99,28 +103,35 @@ def read_items(source: SourceOptions, base: Path, folder: Path, read: Read) -> I
     Where no format explains the rows, all texts of a row together are its instruction: an item is
     recognised by its words, whatever its fields are called.
     """
-    try:
-        rows = list(_counted(stream([source], base), read))
-        bad = next((unread.defect for unread in read.unread if unread.source.row < 0), None)
-        if bad is not None and not rows:
-            raise bad
-    except UserError:
-        read.unread.clear()
-        rows = list(_as_text(source, base, read))
-    yield from _stored(iter(rows), folder)
+    yield from _stored(_counted(_items(source, base), read), folder)
 
 
-def _as_text(source: SourceOptions, base: Path, read: Read) -> Iterator[Reading]:
+def _items(source: SourceOptions, base: Path) -> Iterator[Reading | Unread]:
     for origin in origins(source, base):
-        for number, values in origin.records():
-            if isinstance(values, Exception):
+        known = False
+        try:
+            for pending in pending_rows(origin, source):
+                known = True
+                try:
+                    yield read_row(pending, source)
+                except BadRow:
+                    yield _as_text(pending.source, pending.values)
+        except UserError as error:
+            if known:  # the file breaks off
+                yield Unread(Source(origin.label, -1), error)
                 continue
-            text = "\n\n".join(value for value in values.values() if isinstance(value, str))
-            if text.strip():
-                read.count(origin.label)
-                read.rows += 1
-                example = Example((Message("user", text),), Source(origin.label, number))
-                yield Reading(example, values, ())
+            for number, values in origin.records():
+                yield _as_text(Source(origin.label, number), values)
+
+
+def _as_text(place: Source, values: Mapping[str, Any] | BadRow) -> Reading | Unread:
+    """An item by all its texts."""
+    if isinstance(values, BadRow):
+        return Unread(place, values)
+    text = "\n\n".join(value for value in values.values() if isinstance(value, str))
+    if not text.strip():
+        return Unread(place, BadRow(Reason.EMPTY_FIELD, "row", "no text", "text"))
+    return Reading(Example((Message("user", text),), place), values, ())
 
 
 def _counted(rows: Iterable[Reading | Unread], read: Read) -> Iterator[Reading]:

@@ -6,17 +6,17 @@ why.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tutelage.data.options import SourceOptions
-from tutelage.data.reading import Pending
+from tutelage.data.reading import Pending, readings
 from tutelage.data.rows import BadRow
-from tutelage.data.sources import origins
 from tutelage.data.sources.records import COMPRESSED, SUFFIXES
 from tutelage.data.sources.writers import write_rows
-from tutelage.pipeline.audit.clean import copies, records
+from tutelage.pipeline.audit.clean import copies, labels, records
 from tutelage.pipeline.audit.job import Audited
 
 NAME = "selected"
@@ -28,13 +28,13 @@ def selected_path(sources: Sequence[SourceOptions], out: Path, base: Path) -> Pa
     Raises:
         UserError: rows cannot be written in the form of the data.
     """
-    labels = [origin.label for options in sources for origin in origins(options, base)]
+    files = labels(sources, base)
     path = out / NAME
-    if len(labels) == 1:
+    if len(files) == 1:
         known = {*COMPRESSED, *SUFFIXES}
-        form = "".join(end for end in Path(labels[0]).suffixes if end.lower() in known)
+        form = "".join(end for end in Path(files[0]).suffixes if end.lower() in known)
         path = out / f"{NAME}{form}"
-    copies(labels, path, base, "--select:")
+    copies(files, path, base, "--select:")
     return path
 
 
@@ -65,8 +65,8 @@ def write_selected(
         return pending.values
 
     path = selected_path(sources, out, base)
-    files = [(origin, options) for options in sources for origin in origins(options, base)]
-    targets = copies([origin.label for origin, _ in files], path, base, "--select:")
+    files = list(readings(sources, base, Counter()))
+    targets = copies(labels(sources, base), path, base, "--select:")
     sources_of = set(audited.selection["source"])
     for (origin, options), target in zip(files, targets, strict=True):
         if origin.label in sources_of:

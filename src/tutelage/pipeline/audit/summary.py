@@ -16,10 +16,7 @@ READY = 0.01
 """Share of rows with errors up to which data is called ready; the runs' own limit of lost rows."""
 
 FIRST = 5
-"""Checks named as what to mend first."""
-
-WEIGHTS = {"error": 1.0, "warning": 0.2, "info": 0.0}
-"""What a row found counts for in that order: five probable defects as one sure one."""
+"""Checks named as what to mend first: errors before warnings, by how many rows have them."""
 
 
 def summary(
@@ -40,7 +37,12 @@ def summary(
     }
     counts["clean"] = rows - len(worst)
     checks = _checks(findings, chosen)
-    first = sorted(checks, key=lambda name: -_weight(checks[name]))[:FIRST]
+    wrong = [
+        name for name, check in checks.items() if check["severity"] != "info" and check["rows"]
+    ]
+    first = sorted(
+        wrong, key=lambda name: (checks[name]["severity"] != "error", -checks[name]["rows"])
+    )
     return {
         "schema": 1,
         "rows": rows,
@@ -48,7 +50,7 @@ def summary(
         "files": read.files,
         "verdict": _verdict(rows, counts, read),
         "counts": counts,
-        "first": [name for name in first if _weight(checks[name])],
+        "first": first[:FIRST],
         "checks": checks,
         "skipped": chosen.skipped,
         "dataset": {name: dict(one.summary) for name, one in concluded.items()},
@@ -93,10 +95,6 @@ def _checks(findings: pl.DataFrame, chosen: Chosen) -> dict[str, dict[str, Any]]
 
 
 UNREADABLE = {"unreadable_file": "File cannot be read"}
-
-
-def _weight(check: Mapping[str, Any]) -> float:
-    return float(check["rows"] * WEIGHTS[check["severity"]])
 
 
 def _verdict(rows: int, counts: Mapping[str, int], read: Read) -> str:
