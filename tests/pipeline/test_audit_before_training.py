@@ -9,7 +9,8 @@ import pytest
 
 from tutelage.data.options import DataOptions
 from tutelage.errors import UserError
-from tutelage.pipeline.audit.before import audited, keep_audit, load_rows
+from tutelage.pipeline import prepared_key
+from tutelage.pipeline.audited import audited, keep_audit, load_rows
 
 OWN = """
 from tutelage.curate import CHECKS, Check, matches
@@ -89,3 +90,10 @@ def test_a_file_that_is_read_twice_keeps_its_first_reading(folder: Path) -> None
     splits = load_rows(DataOptions.model_validate(asked))
     assert [example.source.row for example in splits.train] == list(range(12))
     assert splits.ledger.reasons() == {"audit_error": 12}
+
+
+def test_another_extra_is_another_audit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = options(folder, "drop").audit
+    before = prepared_key.audit_digest(asked)
+    monkeypatch.setattr(prepared_key, "_installed", lambda library: f"no {library}")
+    assert prepared_key.audit_digest(asked) != before

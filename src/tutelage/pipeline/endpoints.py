@@ -24,7 +24,7 @@ from tutelage.infer.endpoint.backend import Endpoint, key_of
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.protocol import Reply
 from tutelage.infer.options import Side as SideName
-from tutelage.pipeline.audit.before import load_rows
+from tutelage.pipeline.audited import load_rows
 from tutelage.pipeline.data_figures import data_figures
 from tutelage.pipeline.export_data import test_items, turns
 from tutelage.pipeline.items import Item

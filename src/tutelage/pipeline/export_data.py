@@ -27,7 +27,7 @@ from tutelage.data.tuning_files.service import SERVICES, Service
 from tutelage.data.tuning_files.tokens import MESSAGE_TOKENS, TokenCounter, token_counter
 from tutelage.errors import UserError
 from tutelage.model.new_folder import check_vacant, new_folder
-from tutelage.pipeline.audit.before import load_rows
+from tutelage.pipeline.audited import load_rows
 from tutelage.pipeline.items import Item, answerable, at_most
 from tutelage.prompt.options import PromptOptions
 from tutelage.prompt.system import with_system

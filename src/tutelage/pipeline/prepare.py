@@ -26,7 +26,7 @@ from tutelage.errors import UserError
 from tutelage.evaluate.scoring import check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.pipeline import prepared as store
-from tutelage.pipeline.audit.before import load_rows
+from tutelage.pipeline.audited import load_rows
 from tutelage.pipeline.columns import Columns, ColumnsBuilder
 from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.items import Item, answerable, at_most, items_fingerprint

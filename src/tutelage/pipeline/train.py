@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tutelage import ranks
 from tutelage.errors import UserError
-from tutelage.pipeline.audit.before import keep_audit
+from tutelage.pipeline.audited import keep_audit
 from tutelage.pipeline.contributions import Contributions
 from tutelage.pipeline.endpoints import is_elsewhere
 from tutelage.pipeline.memory import fit_memory

@@ -64,9 +64,7 @@ def task_of(options: AuditOptions, base: Path, against: bool, features_only: boo
     """
     own = [str(base / path) for path in options.own]
     checks = audit_digest(options.model_copy(update={"own": own}))
-    chosen = choose(options, base, against)  # other ones once another extra is installed
-    names = [*chosen.checks, *chosen.features, *chosen.whole]
-    key = digest([checks, str(against), str(features_only), *names])
+    key = digest([checks, str(against), str(features_only)])
     return Task(options.model_dump_json(), base, against, features_only, key)
 
 

@@ -2,7 +2,8 @@
 
 What `data.audit.before_training: drop` leaves out must be left out by every command alike, or a
 run's test items would not be those it is evaluated on. So the rows are read here, and the audit is
-kept beside prepared data under a digest of all that decides it.
+kept beside prepared data under a digest of all that decides it. What audits is imported where there
+is something to audit: no other command waits for it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import polars as pl
-
 from tutelage.data.example import Source
 from tutelage.data.fates import REASONS
 from tutelage.data.load import load
@@ -21,7 +20,6 @@ from tutelage.data.options import DataOptions
 from tutelage.data.splits import Splits
 from tutelage.model.embedded import cache_folder
 from tutelage.model.new_folder import new_folder
-from tutelage.pipeline.audit.job import audit
 from tutelage.pipeline.prepared_key import audit_digest, digest, rows_key
 from tutelage.pipeline.stages import stage
 from tutelage.rundir import read_json
@@ -43,6 +41,8 @@ def audited(options: DataOptions) -> Path:
     Raises:
         UserError: the data cannot be audited.
     """
+    from tutelage.pipeline.audit import audit
+
     key = rows_key(options)
     if key is None:  # rows of a hub are known only by reading them
         folder = Path(tempfile.mkdtemp(prefix="tutelage-audit-"), "audit")
@@ -69,6 +69,8 @@ def keep_audit(options: DataOptions, folder: Path) -> None:
 
 def _errors(folder: Path) -> Mapping[Source, str]:
     """Rows in which the audit found an error, with the checks that found it."""
+    import polars as pl
+
     findings = pl.read_parquet(folder / "findings.parquet")
     # Rows that cannot be read are lost by reading, and count as lost.
     read = ~pl.col("check").is_in(list(REASONS))
