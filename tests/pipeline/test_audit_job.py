@@ -162,3 +162,31 @@ def test_own_checks_of_one_audit_are_not_those_of_another(
     other = audit([source], tmp_path / "two", AuditOptions(rules_only=True), base=tmp_path)
     assert not set(other.findings["check"]) & set(own.only)
     assert not set(other.summary["skipped"]) & set(own.only)
+
+
+BROKEN = """
+from tutelage.curate import CHECKS, Check
+
+@CHECKS.register("{name}")
+class Broken(Check):
+    title = "Broken"
+    suggestion = "mend it"
+
+    def find(self, batch):
+        return {returned}
+"""
+
+
+@pytest.mark.parametrize("returned", ["1 / 0", "batch.rows", "None"])
+def test_a_broken_check_of_ones_own_is_told(
+    tmp_path: Path, returned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"broken_{abs(hash(returned))}"
+    (tmp_path / "own.py").write_text(BROKEN.format(name=name, returned=returned))
+    source = write(tmp_path / "a.jsonl", [row(n) for n in range(9)])
+    options = AuditOptions(own=["own.py"], only=[name])
+    for rows in (8192, 2):  # here, and in processes
+        monkeypatch.setattr(parts, "PART_ROWS", rows)
+        with pytest.raises(UserError, match=f"the check {name} of your own"):
+            audit([source], tmp_path / str(rows), options, base=tmp_path)
+    CHECKS.forget(name)

@@ -95,9 +95,10 @@ def _add(
 ) -> None:
     example = reading.example
     leaves = list(_leaves(reading.values))
+    exchange = _last_exchange(example)
     last: dict[str, Piece] = {}
     for number, message in enumerate(example.messages):
-        is_last = message.role == "system" or number >= _last_exchange(example)
+        is_last = message.role == "system" or number >= exchange
         for part, piece in _parts(message, leaves, None if is_last else f"turns[{number}]"):
             # Two fields may hold one text; each then stands for one of the places it is found in.
             leaves = [leaf for leaf in leaves if leaf.field != piece.field]
@@ -111,7 +112,7 @@ def _add(
     rows["row"].append(example.source.row)
     rows["task"].append(example.task)
     rows["turns"].append(len(example.messages))
-    earlier = example.messages[: _last_exchange(example)]
+    earlier = example.messages[:exchange]
     rows["history"].append("\n\n".join(m.content for m in earlier if m.role != "system"))
     for part in LAST:
         there = last.get(part)

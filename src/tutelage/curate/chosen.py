@@ -60,8 +60,8 @@ def choose(options: AuditOptions, folder: Path = Path(), against: bool = False) 
             selected by what is not there.
     """
     own = {load_own(folder / path).__name__ for path in options.own}
-    of_rows = [name for name in CHECKS.names() if _is_ours(CHECKS.get(name), own)]
-    of_all = [name for name in WHOLE_CHECKS.names() if _is_ours(WHOLE_CHECKS.get(name), own)]
+    of_rows = [name for name in CHECKS.names() if _is_asked(CHECKS.get(name), own)]
+    of_all = [name for name in WHOLE_CHECKS.names() if _is_asked(WHOLE_CHECKS.get(name), own)]
     _check_names(options, {*of_rows, *of_all})
     skipped: dict[str, str] = {}
     checks = {
@@ -107,9 +107,14 @@ def _to_select_by(options: AuditOptions) -> dict[str, Feature]:
     return {name: FEATURES.get(name)(options) for name in uses}
 
 
-def _is_ours(check: type[Check] | type[WholeCheck], own: Collection[str]) -> bool:
+def is_own(check: Check | WholeCheck | type[Check] | type[WholeCheck]) -> bool:
+    """Whether a check is of a user's file."""
+    return check.__module__.startswith(OWN)
+
+
+def _is_asked(check: type[Check] | type[WholeCheck], own: Collection[str]) -> bool:
     """Whether a check is of the house or of a file that is asked for, not of another audit's."""
-    return not check.__module__.startswith(OWN) or check.__module__ in own
+    return not is_own(check) or check.__module__ in own
 
 
 def load_own(path: Path) -> ModuleType:

@@ -3,13 +3,17 @@ Ray."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import polars as pl
 
 from tutelage.curate.batch import Batch
-from tutelage.curate.chosen import Chosen
+from tutelage.curate.check import Check, WholeCheck
+from tutelage.curate.chosen import Chosen, is_own
 from tutelage.curate.findings import FOUND, SEVERITIES
+from tutelage.errors import UserError
 
 FINDINGS: dict[str, pl.DataType | type[pl.DataType]] = {
     "id": pl.UInt32,
@@ -49,17 +53,36 @@ class Examined(NamedTuple):
 
 def examine(batch: Batch, chosen: Chosen) -> Examined:
     """Run the checks of single rows, and compute the features, over a batch."""
-    parts = [
-        labelled(check.find(batch), name, chosen, batch.rows, batch.texts).with_columns(
-            pl.col("id") + pl.lit(batch.first, pl.UInt32)
-        )
-        for name, check in chosen.checks.items()
-    ]
+    first = pl.lit(batch.first, pl.UInt32)
+    parts = []
+    for name, check in chosen.checks.items():
+        with told(name, check):
+            found = labelled(check.find(batch), name, chosen, batch.rows, batch.texts)
+        parts.append(found.with_columns(pl.col("id") + first))
     features = {name: feature.of(batch) for name, feature in chosen.features.items()}
     for name, table in features.items():
         if len(table) != len(batch):
             raise ValueError(f"feature {name} has {len(table)} lines for {len(batch)} rows")
     return Examined(in_order(parts), features)
+
+
+@contextmanager
+def told(name: str, check: Check | WholeCheck) -> Iterator[None]:
+    """Tell the user what goes wrong in a check of their own; what does in ours is a bug.
+
+    Raises:
+        UserError: the user's check fails, or gives no findings.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, UserError) or not is_own(check):
+            raise
+        raise UserError(
+            f"{type(error).__name__}: {error}",
+            where=f"the check {name} of your own",
+            fix='see docs/audit.md, "A check of your own"',
+        ) from error
 
 
 def labelled(

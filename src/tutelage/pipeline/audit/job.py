@@ -18,7 +18,7 @@ import polars as pl
 
 from tutelage.curate.check import Conclusion
 from tutelage.curate.chosen import Chosen, choose
-from tutelage.curate.examine import FINDINGS, in_order, labelled
+from tutelage.curate.examine import FINDINGS, in_order, labelled, told
 from tutelage.curate.selection import select
 from tutelage.data.audit_options import AuditOptions
 from tutelage.data.options import SourceOptions
@@ -145,7 +145,8 @@ def _sets(
 def _conclude(data: Stored, chosen: Chosen) -> Iterable[tuple[str, Conclusion]]:
     for name, check in chosen.whole.items():
         stage(f"{name.replace('_', ' ')}: all rows together")
-        conclusion = check.conclude(data)
+        with told(name, check):
+            conclusion = check.conclude(data)
         if conclusion.columns is not None:
             data.concluded[name] = conclusion.columns
         yield name, conclusion

@@ -41,6 +41,8 @@ def on_ray(parts: Iterable[Part], task: Task) -> list[Part]:
         numbers: list[dict[str, Any]] = [{"number": number} for number in range(len(stored))]
         dataset = ray.data.from_items(numbers, override_num_blocks=max(len(stored), 1))
         done = dataset.map(_examiner(stored, task)).take_all()
+    except ray.exceptions.RayTaskError as error:
+        raise _of_the_user(error) or error from None
     except ray.exceptions.RayError as error:
         raise UserError(f"Ray could not examine all parts: {error}") from error
     finally:
@@ -48,6 +50,15 @@ def on_ray(parts: Iterable[Part], task: Task) -> list[Part]:
             ray.shutdown()
     assert len(done) == len(stored)
     return stored
+
+
+def _of_the_user(error: BaseException | None) -> UserError | None:
+    """The user's mistake that a task ended with, under what Ray wraps around it."""
+    while error is not None:
+        if isinstance(error, UserError):
+            return error
+        error = getattr(error, "cause", None) or error.__cause__
+    return None
 
 
 def _start(ray: Any) -> None:
