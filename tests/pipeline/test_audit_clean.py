@@ -147,6 +147,13 @@ def test_what_one_check_has_mended_is_no_error_of_another(
     assert read(tmp_path, "new.jsonl") == [{**row, "output": "fine -end of it"}]
 
 
+def test_a_field_with_null_characters_is_mended_too(tmp_path: Path, options: AuditOptions) -> None:
+    row = {"instruction": "a?", "output": "so ~ \0 so"}
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(row))
+    assert cleaned(tmp_path, "a.jsonl", options, "new.jsonl")["changed"] == 1
+    assert read(tmp_path, "new.jsonl")[0]["output"].startswith("so - ")
+
+
 def test_a_folder_gets_a_file_for_each(tmp_path: Path, options: AuditOptions) -> None:
     (tmp_path / "d").mkdir()
     for name in ("x.jsonl", "y.jsonl"):

@@ -197,7 +197,7 @@ def _pieces(text: str, leaves: Sequence[Piece]) -> list[Piece]:
 def _leaves(value: Any, path: str = "") -> Iterator[Piece]:
     """Every text of a raw row, with its path."""
     if isinstance(value, str):
-        yield Piece(path, value)
+        yield Piece(path, value.replace("\0", ""))  # as reading does
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}" if path else str(key))
