@@ -29,6 +29,8 @@ import polars as pl
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[1] / "../shared/data"))
 FOLDER = Path("runs/cleaning")
 SPOILT = 0.25
+HELD = ("test", "validation")
+"""Sets that nobody trains on."""
 
 Row = dict[str, Any]
 
@@ -84,8 +86,10 @@ def sets(rows: int, items: int) -> dict[str, list[Row]]:
     random.Random(0).shuffle(every)
     held, pool = every[:1000], every[1000 : 1000 + 3 * rows]
     spoilt = spoil(pool, seed=1)
+    sound = passed(held, "held")
     return {
-        "test": passed(held, "held")[:items],
+        "test": sound[:items],
+        "validation": sound[items : 2 * items],
         "raw": pool[:rows],
         "cleaned": passed(pool, "pool")[:rows],
         "spoilt": spoilt[:rows],
@@ -98,7 +102,7 @@ name: {name}
 model: {{base: smollm2-135m-instruct, precision: float32}}
 data:
   train: {train}
-  validation: [{test}]
+  validation: [{validation}]
   test: [{test}]
 prompt: {{system: "", max_tokens: 1024}}
 train: {{epochs: 2, batch_size: 16, seed: {seed}}}
@@ -112,7 +116,13 @@ def cell(name: str, seed: int) -> tuple[np.ndarray, float]:
     if not (run / "predictions/tuned.parquet").exists():
         recipe = FOLDER / f"{name}-{seed}.yaml"
         recipe.write_text(
-            RECIPE.format(name=name, seed=seed, train=f"{name}.train.jsonl", test="test.jsonl")
+            RECIPE.format(
+                name=name,
+                seed=seed,
+                train=f"{name}.train.jsonl",
+                validation="validation.jsonl",
+                test="test.jsonl",
+            )
         )
         _run("run", str(recipe), "--out", str(run), "--overwrite")
     scores = pl.read_parquet(run / "predictions/tuned.parquet").sort("row")["score:rougeL"]
@@ -135,8 +145,8 @@ def main() -> None:
     given = parser.parse_args()
     drawn = sets(given.rows, given.items)
     for name, rows in drawn.items():
-        write(FOLDER / (f"{name}.jsonl" if name == "test" else f"{name}.train.jsonl"), rows)
-    arms = [name for name in drawn if name != "test"]
+        write(FOLDER / (f"{name}.jsonl" if name in HELD else f"{name}.train.jsonl"), rows)
+    arms = [name for name in drawn if name not in HELD]
     found = {name: [cell(name, seed) for seed in range(given.seeds)] for name in arms}
     scores = {name: np.mean([score for score, _ in cells], axis=0) for name, cells in found.items()}
     print("| trained on | rows | ROUGE-L | validation loss |\n| --- | ---: | ---: | ---: |")
