@@ -44,6 +44,10 @@ def prompts(part: list[Example]) -> set[str]:
     return {normalised(example.prompt[0].content) for example in part}
 
 
+def sources(parts: Splits) -> set[Source]:
+    return {example.source for example in parts.train}
+
+
 def distinct(count: int, tasks: str = "a") -> Rows:
     return [(f"prompt {i}", tasks[i % len(tasks)]) for i in range(count)]
 
@@ -176,6 +180,34 @@ def test_held_out_tasks_are_tested_only_wherever_they_stand() -> None:
     assert prompts(parts.validation) == {"v2"}
     assert prompts(parts.train) == {"1", "3", "4"}
     assert parts.held_out_tasks == {"b"}
+
+
+@given(rows=ROWS, sizes=st.lists(st.integers(1, 45), min_size=2), seed=st.integers(0, 9))
+def test_subsets_of_a_seed_are_nested_and_change_no_other_split(
+    rows: Rows, sizes: list[int], seed: int
+) -> None:
+    try:
+        whole = divided(rows, validation=1, test=1)
+    except UserError:
+        return  # nothing left to train on
+    larger = sources(whole)
+    for size in sorted(sizes, reverse=True):
+        parts = divided(rows, validation=1, test=1, subset={"examples": size, "seed": seed})
+        assert len(parts.train) == min(size, len(whole.train))
+        assert parts.train == [example for example in whole.train if example in parts.train]
+        assert sources(parts) <= larger
+        assert (parts.validation, parts.test) == (whole.validation, whole.test)
+        left = len(whole.train) - len(parts.train)
+        assert parts.ledger.reasons().get("not_sampled", 0) == left
+        larger = sources(parts)
+
+
+def test_the_seed_of_a_subset_decides_and_the_order_of_rows_does_not() -> None:
+    rows = distinct(200)
+    drawn = [divided(rows, subset={"examples": 50, "seed": seed}).train for seed in (0, 1)]
+    assert 5 <= len(prompts(drawn[0]) & prompts(drawn[1])) <= 25  # 14 to be expected
+    turned = divided(rows[::-1], subset={"examples": 50, "seed": 1}).train
+    assert prompts(turned) == prompts(drawn[1])
 
 
 def test_an_unknown_held_out_task_names_the_nearest() -> None:

@@ -206,6 +206,7 @@ CHANGES: dict[str, Callable[[Inputs], object]] = {
     "a source's limit": lambda given: given.data.update(
         train=[{"path": path, "limit": 20} for path in given.data["train"]]
     ),
+    "a subset": lambda given: given.data.update(subset={"examples": 20}),
     "the seed": lambda given: given.data.update(seed=1),
     "the test items": lambda given: given.data.update(test=13),
     "the validation": lambda given: given.data.update(validation=0.2),

@@ -51,7 +51,7 @@ class Reason(Enum):
     )
     TAGS_TO_IOB2 = ("tags_to_iob2", False, "IOB1 tags were rewritten as IOB2")
     # The row was set aside on purpose.
-    NOT_SAMPLED = ("not_sampled", False, "the row was not drawn (the source's limit)")
+    NOT_SAMPLED = ("not_sampled", False, "the row was not drawn (a source's limit, or a subset)")
     DUPLICATE_OF_TEST = ("duplicate_of_test", False, "its prompt stands in a set kept for testing")
     AUDIT_ERROR = ("audit_error", False, "the audit found an error in the row")
     NO_RESPONSE = ("no_response", False, "the row has no desired response to learn from")

@@ -103,6 +103,17 @@ class HoldoutOptions(Options):
     `*_summary_*` holds out the whole cluster of tasks whose names match it."""
 
 
+class SubsetOptions(Options):
+    """A part of the training examples, as a learning curve takes them."""
+
+    examples: int | None = Field(default=None, ge=1)
+    """Train on at most this many of the examples that the splits leave to train on, drawn by their
+    prompts; the rest is marked in the ledger. Null takes all. Validation and test do not change."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the draw: with the same one, a smaller subset is a part of a larger one."""
+
+
 class TaskBudget(Options):
     """How much of one task the whole run trains on, whatever the strategy gives the others."""
 
@@ -214,6 +225,9 @@ class DataOptions(Options):
 
     split_by: Literal["row", "task"] = "row"
     """Set aside rows of every task, or whole tasks (a share or number then counts tasks)."""
+
+    subset: SubsetOptions = SubsetOptions()
+    """Train on a part of what the splits leave; see the learning curve page."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of splits and limits."""

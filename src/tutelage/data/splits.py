@@ -7,6 +7,9 @@ largest remainder, so the total is exact.
 
 Where test or validation examples are given (files of their own, or held-out tasks), training rows
 with one of their prompts are dropped and marked in the ledger.
+
+A subset of the training examples (`data.subset`) is drawn last, from what all of this leaves, so it
+changes no other split. It takes the lowest ranks of a seeded order: subsets of a seed are nested.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.data.names import matches
 from tutelage.data.normalise import prompt_key, rank
-from tutelage.data.options import DataOptions
+from tutelage.data.options import DataOptions, SubsetOptions
 from tutelage.errors import UserError, unknown_name
 
 Setting = list[Example] | float | int
@@ -97,6 +100,7 @@ def split(
         _draw_rows(parts, drawn, options.seed)
     if not parts["train"]:
         raise _nothing_left(parts, options, ledger)
+    parts["train"] = _subset(parts["train"], options.subset, ledger)
     for name, items in parts.items():
         items.sort()
         for item in items:
@@ -226,6 +230,17 @@ def _quotas(sizes: Counter[str], number: int, seed: int) -> Counter[str]:
     for task in order[: number - quotas.total()]:
         quotas[task] += 1
     return quotas
+
+
+def _subset(items: list[_Item], options: SubsetOptions, ledger: Ledger) -> list[_Item]:
+    """The items of the lowest ranks; the rest is marked as not drawn."""
+    if options.examples is None:
+        return items
+    # Of equal prompts the earlier comes first, so that the number is met exactly.
+    order = sorted(items, key=lambda item: (rank(options.seed, item.key), item.place))
+    for item in order[options.examples :]:
+        ledger.mark(item.example.source, Fate.DROPPED, Reason.NOT_SAMPLED)
+    return order[: options.examples]
 
 
 def _nothing_left(

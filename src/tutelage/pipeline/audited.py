@@ -16,7 +16,7 @@ from pathlib import Path
 from tutelage.data.example import Source
 from tutelage.data.fates import REASONS
 from tutelage.data.load import load
-from tutelage.data.options import DataOptions
+from tutelage.data.options import DataOptions, SubsetOptions
 from tutelage.data.splits import Splits
 from tutelage.model.embedded import cache_folder
 from tutelage.model.new_folder import new_folder
@@ -43,7 +43,7 @@ def audited(options: DataOptions) -> Path:
     """
     from tutelage.pipeline.audit import audit
 
-    key = rows_key(options)
+    key = rows_key(options.model_copy(update={"subset": SubsetOptions()}))  # all is audited
     if key is None:  # rows of a hub are known only by reading them
         folder = Path(tempfile.mkdtemp(prefix="tutelage-audit-"), "audit")
     else:
