@@ -94,6 +94,7 @@ LEFT_ALONE: dict[str, list[tuple[str, str, str]]] = {
         ("Name a river in Peru. Please give exactly two different responses.", "", "…"),
         ("Write a resume for a nurse. Highlight at least 3 sections in markdown.", "", "…"),
         ("Who wrote Emma? When was it published?", "", "1815"),
+        ("Make JSON of this customer.\n\nName: Ann Lee, Age: 27", "", '{"name": "Ann Lee"}'),
     ],
     "merged_rows": [
         (

@@ -63,6 +63,7 @@ NOT_STATED = [
     "Write three tweets, each with at most 20 words.",
     "Give each section a title of no more than five words.",
     "Find all sentences with fewer than 10 words.",
+    "Write a story containing the three words provided.",
     "Combine the following two sentences into one.",
     "Output only the words that do not contain the letter 'e'.",
     "Define the word 'under'.",

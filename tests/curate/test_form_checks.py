@@ -74,6 +74,13 @@ CLEAN = (
     ("Which operator divides?", "/"),
     ("Quote a Python session.", "```python\n>>> 1 +\n... 2\n3\n```"),
     ("Who wrote it?", "It was written by Ann Lee in 1990 in Málaga – “a naïve café”, she said."),
+    ("Put it plainly: I was unable to create a plan.", "I could not create a plan in time."),
+    ("Say when a joke is inappropriate.", "It is inappropriate to joke at a funeral, say."),
+    ("Translate the word accuracy to Chinese.", "准确性 (zhǔnquèxìng), or 精度 (jīngdù)."),
+    ("Name jobs for the evening.", "Work as a virtual assistant, or tutor pupils in maths."),
+    ("Is it true? Say where from.", f"{STORY} See https://harbour.example/boats-of-1990"),
+    ("Make a poll.", f"{STORY} Were they right? Yes/No"),
+    ("Name subject and verb.", "First: Subject: The sun, Verb: rises\nThen: Subject: I, Verb: had"),
     ("Say why arrays are useful.", "An array item such as items[3] is found at once."),
 )
 

@@ -70,6 +70,10 @@ _SPECIAL = {
     "from",
     "below",
     "above",
+    "provided",
+    "given",
+    "listed",
+    "supplied",
 }
 _MOST = 12
 

@@ -24,6 +24,8 @@ _LIST = re.compile(
 _QUOTED = re.compile(
     r"(?P<items>[\"“][^\"”]{1,40}[\"”](?:\s*,?\s*(?:or|and|/)?\s*[\"“][^\"”]{1,40}[\"”]){1,9})"
 )
+_QUOTATION = re.compile(r"[\"“][^\"”]*\s[^\"”]*[\"”]")
+_MANNER = re.compile(r"(?i)\bby\b")
 _FOR = re.compile(
     r"(?i)\b(?:output|assign|use|answer|label|write|return)\s+[\"']?(\w+)[\"']? (?:for|if|to"
     r"|when)\s+"
@@ -105,8 +107,9 @@ def options(instruction: str) -> list[set[str]]:
     for match in _QUOTED.finditer(instruction):
         if _QUOTED_CHOICE.search(instruction[: match.start()]):
             return [_stems(each) for each in re.findall(r"[\"“]([^\"”]+)[\"”]", match["items"])]
-    found = _LIST.search(instruction)
-    if not found:
+    # What stands in quotation marks is what is judged, and "by … or …" is how to answer.
+    found = _LIST.search(_QUOTATION.sub("", instruction))
+    if not found or _MANNER.search(found["items"]):
         return []
     return [_stems(each) for each in re.split(r",\s*(?:or\s+)?|\s+or\s+", found["items"])]
 

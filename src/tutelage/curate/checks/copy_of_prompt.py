@@ -17,7 +17,7 @@ MAY_STAY = (
     r"(?i)(?-u:\b)(?:correct|fix|proof|gramma|spell|punctuat|copy|repeat|echo|return|same"
     r"|sort|order"
     r"|arrange|alphabet|print|unchanged|if (?:necessary|needed)|debug|check|error|mistake|clean"
-    r"|quote|recite|capital|case|read aloud|valid)"
+    r"|quot|recite|capital|case|read aloud|valid)"
 )
 PICKS = (
     r"(?i)(?-u:\b)(?:which|identify|find|extract|select|pick|choose|detect|match|name|give|what|who"
@@ -44,7 +44,7 @@ class CopyOfPrompt(Check):
     severity = "warning"
     title = "Response copies the prompt"
     suggestion = "Answer the instruction, or drop the row."
-    precision = "0.983 [0.965, 0.992] on Alpaca, Dolly and Code Alpaca with defects put in"
+    precision = "0.985 [0.968, 0.993] on Alpaca, Dolly and Code Alpaca with defects put in"
     recall = "0.953 [0.928, 0.969] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:

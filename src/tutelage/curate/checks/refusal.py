@@ -19,9 +19,11 @@ from tutelage.curate.check import CHECKS, Check
 from tutelage.curate.findings import found, matches, none
 from tutelage.curate.text.prompts import with_prompt
 from tutelage.curate.text.refusals import (
+    ASKS_TO_JUDGE,
     ASKS_WHAT_ANSWERS,
     HARM,
     HARMLESS,
+    JUDGES,
     OF_ITSELF,
     OUT_OF_REACH,
     PRIVATE,
@@ -47,7 +49,10 @@ def _refusals(batch: Batch) -> pl.DataFrame:
     severe = instruction.str.contains(SEVERE) & ~instruction.str.contains(TOLD)
     harm = (hurts & ~instruction.str.contains(HARMLESS)) | severe
     reason = harm | instruction.str.contains(OUT_OF_REACH)
-    return rows.filter(~instruction.str.contains(SPEAKS_FOR_ANOTHER) | harm).with_columns(
+    another = prompt.str.contains(SPEAKS_FOR_ANOTHER) | (
+        start.str.contains(JUDGES) & prompt.str.contains(ASKS_TO_JUDGE)
+    )
+    return rows.filter(~another | harm).with_columns(
         reason.alias("reason"),
         start.str.extract(r"(?s)\A(\W*[^.!?\n]*)", 1).str.len_chars().alias("end"),
     )
@@ -61,10 +66,10 @@ class Refusal(Check):
     title = "Refusal without a reason"
     suggestion = "Answer the request, or drop the row."
     precision = (
-        "0.995 [0.983, 0.999] on Alpaca, Dolly and Code Alpaca with defects put in; 0.648 on XSTest"
+        "1.000 [0.991, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in; 0.648 on XSTest"
     )
     recall = (
-        "0.988 [0.973, 0.995] on Alpaca, Dolly and Code Alpaca with defects put in; 0.740 on XSTest"
+        "0.979 [0.960, 0.989] on Alpaca, Dolly and Code Alpaca with defects put in; 0.740 on XSTest"
     )
 
     def find(self, batch: Batch) -> pl.DataFrame:
@@ -112,7 +117,7 @@ class AiBoilerplate(Check):
     severity = "warning"
     title = "“As an AI” boilerplate"
     suggestion = "Cut the phrase; answer as the assistant that you train should."
-    precision = "0.998 [0.987, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
+    precision = "1.000 [0.991, 1.000] on Alpaca, Dolly and Code Alpaca with defects put in"
     recall = "0.993 [0.979, 0.998] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:

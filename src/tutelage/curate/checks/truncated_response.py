@@ -25,7 +25,12 @@ SHORTEST = 30
 SHOWN = 60
 """Characters of evidence."""
 
+LONGEST_WORD = 300
+"""Characters at the end in which an address is looked for."""
+
 OPEN_END = r"[\p{L}\p{Nd},(\[\-–—/&]$|\n\s*\d+[.)]$|\n\s*[*•]$"
+WHOLE_END = r"(?:https?://|www\.)\S*$|(?:^|\s)\p{L}+/\p{L}+$"
+"""Ends that need no stop: an address, two words to choose from."""
 _ITEM = r"\s*(?:[-*•]|\d+[.)])"
 
 
@@ -50,7 +55,7 @@ SIGNS = (
     Sign("an opening bracket, a dash or a comma", r"[(\[\-–—&]$|[^\n]{40},$", 0, 0.9),
     Sign(
         "a word that calls for another",
-        r"[\s(](?:the|an?|and|or|of|my|your|their|our|its|because|than|into|from|whose|which"
+        r"[^:][\s(](?:the|an?|and|or|of|my|your|their|our|its|because|than|into|from|whose|which"
         r"|was|were"
         r"|has|had|would|should|could|at|but|such)$",
         6,
@@ -84,7 +89,7 @@ class TruncatedResponse(Check):
     severity = "warning"
     title = "Response is cut off"
     suggestion = "Finish it, cut it back to its last whole sentence, or drop the row."
-    precision = "0.932 [0.904, 0.952] on Alpaca, Dolly and Code Alpaca with defects put in"
+    precision = "0.936 [0.909, 0.955] on Alpaca, Dolly and Code Alpaca with defects put in"
     recall = "0.969 [0.948, 0.982] on Alpaca, Dolly and Code Alpaca with defects put in"
 
     def find(self, batch: Batch) -> pl.DataFrame:
@@ -94,6 +99,7 @@ class TruncatedResponse(Check):
         ends = ends.filter(
             text.str.slice(-8).str.contains(OPEN_END) & (text.str.len_chars() >= SHORTEST)
         )
+        ends = ends.filter(~text.str.slice(-LONGEST_WORD).str.contains(WHOLE_END))
         if ends.is_empty():
             return none()
         words = text.str.extract(r"([^\n]*)$", 1).str.count_matches(r"\S+")

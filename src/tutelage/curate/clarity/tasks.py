@@ -13,7 +13,7 @@ import re
 from tutelage.curate.clarity.wording import QUESTION, VERBS, sentences
 
 FIRST = r"(?:(?:please|kindly|also|and|finally|second(?:ly)?|next|then)[, ]+)*"
-OPENS = re.compile(rf"(?i){FIRST}(?:(?:{VERBS})\b|{QUESTION})")
+OPENS = re.compile(rf"(?i){FIRST}(?:(?:{VERBS})\b(?!:)|{QUESTION})")
 IS_FORM = re.compile(
     rf"(?i)^{FIRST}(?:(?:use|make (?:sure|it|your|the|sentences)|include|add|output|return|answer"
     r"|respond|assume|assign|label|justify|highlight|separate|repeat|start|end|begin|finish|wrap"

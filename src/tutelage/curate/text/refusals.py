@@ -68,12 +68,15 @@ REFUSES = (
 
 # How assistants speak of themselves.
 _KIND = (
-    r"(?:AI|A\.I\.|artificial intelligence|(?:large )?language model|virtual assistant"
-    r"|digital assistant|machine learning model|computer program|chatbot)"
+    r"(?:AI|A\.I\.|artificial intelligence|(?:large )?language model|machine learning model"
+    r"|computer program|chatbot)"
 )
+_JOB = r"(?:virtual assistant|digital assistant)"
+"""What people work as, too."""
 OF_ITSELF = (
     rf"(?i){_B}as an? {_KIND}{_B}"
-    rf"|{_B}I(?:['’]m| am) (?:just |only |merely |simply )?(?:an? )?{_KIND}{_B}"
+    rf"|{_B}as an? {_JOB}{_B}[^.!?\n]{{0,60}}?, (?:I|my|we){_B}"
+    rf"|{_B}I(?:['’]m| am) (?:just |only |merely |simply )?(?:an? )?(?:{_KIND}|{_JOB}){_B}"
     r"|my (?:knowledge|training)(?: data)? (?:cut-?off|cuts off|only goes|was last updated|ends)"
     r"|(?:my|as of my) (?:last (?:knowledge )?update|knowledge cut|training data)"
     r"|I (?:was|am|have been) (?:trained|created|developed|made) by (?:OpenAI|Anthropic|Google"
@@ -92,6 +95,11 @@ SPEAKS_FOR_ANOTHER = (
     r"|repl(?:y|ies)|respon[ds]|can['’]t|cannot|sorry|unable|regret)"
 )
 """A prompt whose answer may be somebody's apology."""
+JUDGES = (
+    r"(?i)\A\W*it(?:['’]s| is| would be) (?:not )?(?:inappropriate|appropriate|unethical|ethical)"
+)
+"""A response that begins by calling something wrong, which may be what was asked."""
+ASKS_TO_JUDGE = r"(?i)appropriate|ethical"
 
 # What deserves a refusal.
 _HARMS = _one(
