@@ -19,10 +19,13 @@ from tutelage.infer.backend import Backend, Request
 from tutelage.infer.endpoint import calls
 from tutelage.infer.endpoint.backend import Endpoint, key_of
 from tutelage.infer.endpoint.calls import retry_after
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.pace import OverBudget, Purse
 from tutelage.infer.endpoint.protocol import Malformed, read
 from tutelage.infer.options import DecodeOptions, EndpointOptions
+
+ERRAND = Errand("evaluate.endpoint", "tutelage eval run")
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +44,7 @@ def endpoint(server: ChatServer, kept: Path, **settings: Any) -> Endpoint:
     )
     served = options.served("base")
     assert served is not None
-    return Endpoint(served, options, DecodeOptions(), KeptReplies(kept))
+    return Endpoint(served, options, DecodeOptions(), KeptReplies(kept), ERRAND)
 
 
 def requests(count: int) -> list[Request]:
@@ -285,12 +288,12 @@ def test_a_key_is_never_sent_in_the_open(url: str, hidden: bool, tmp_path: Path)
     served = options.served("base")
     assert served is not None
     if hidden:
-        assert key_of(served) == KEY
+        assert key_of(served, "evaluate.endpoint") == KEY
     else:
         with pytest.raises(UserError, match="for all on the way to read"):
-            key_of(served)
+            key_of(served, "evaluate.endpoint")
     without = EndpointOptions(base="m", url=url).served("base")
-    assert without is not None and key_of(without) is None
+    assert without is not None and key_of(without, "evaluate.endpoint") is None
 
 
 def test_reasoning_that_used_up_the_length_is_an_empty_answer() -> None:
@@ -394,7 +397,8 @@ def test_a_missing_key_is_said_before_anything_is_asked(
     served = EndpointOptions(base="gpt").served("base")
     assert served is not None and served.key_name == "OPENAI_API_KEY"
     with pytest.raises(UserError, match="OPENAI_API_KEY is not set"):
-        Endpoint(served, EndpointOptions(base="gpt"), DecodeOptions(), KeptReplies(tmp_path / "a"))
+        options = EndpointOptions(base="gpt")
+        Endpoint(served, options, DecodeOptions(), KeptReplies(tmp_path / "a"), ERRAND)
 
 
 def test_a_key_goes_to_the_host_it_is_of_and_no_other() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from tutelage.asking_options import AskingOptions, address
 from tutelage.options import Options
 
 KEY_VARIABLES = {
@@ -18,19 +18,6 @@ KEY_VARIABLES = {
 }
 """Where the key of a well-known service usually stands. A key is never sent to any other host
 unless the recipe names its variable."""
-
-
-OURS = {
-    "model": "see base and tuned",
-    "messages": "the test items",
-    "tools": "the test items",
-    **dict.fromkeys(
-        ("max_tokens", "max_completion_tokens"), "see decode.max_new_tokens and limit_parameter"
-    ),
-    **dict.fromkeys(("n", "best_of"), "one answer is read"),
-    **dict.fromkeys(("stream", "stream_options"), "an answer is read whole"),
-}
-"""What `parameters` may not change, and why: the comparison and the cap on the cost rest on it."""
 
 
 class DecodeOptions(Options):
@@ -87,7 +74,7 @@ class Served:
             return False
 
 
-class EndpointOptions(Options):
+class EndpointOptions(AskingOptions):
     """An OpenAI-compatible endpoint (chat completions) to ask in place of a model here."""
 
     base: str | None = None
@@ -96,50 +83,13 @@ class EndpointOptions(Options):
     tuned: str | None = None
     """Name of the tuned model there, such as `ft:gpt-4.1-mini:…`; null asks the run's own."""
 
-    url: str = "https://api.openai.com/v1"
-    """What stands before `/chat/completions`: OpenAI's, a vLLM server's, Gemini's
-    (`https://generativelanguage.googleapis.com/v1beta/openai`) or any other's that speaks it."""
-
     tuned_url: str | None = None
-    """The same for the tuned model, where that is elsewhere."""
-
-    key_variable: str | None = None
-    """Environment variable with the key, for the host of `url`. Null takes OPENAI_API_KEY for
-    OpenAI's own host and GEMINI_API_KEY for Gemini's, and sends no key anywhere else."""
+    """`url` of the tuned model, where that is elsewhere."""
 
     prices: dict[str, tuple[float, float]] = {}
     """By model name, the price of a million prompt tokens and of a million answered ones, such as
-    `{gpt-4.1-mini: [0.4, 1.6]}`, in whatever currency; what was spent is reported."""
-
-    max_cost: float | None = Field(default=None, gt=0)
-    """Ask no more once all that is being asked could cost more than this, for both models
-    together, with all that was asked in the same run folder before."""
-
-    parameters: dict[str, str | int | float | bool | None] = {}
-    """More of each request, such as `reasoning_effort: low`; null leaves one out that is sent
-    otherwise, such as `temperature: null`. What is asked, and how much may come back, is set
-    elsewhere."""
-
-    limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the endpoint calls the longest answer; OpenAI's reasoning models know the second only,
-    which then includes the reasoning."""
-
-    concurrency: int = Field(default=8, ge=1, le=256)
-    """Requests at the same time."""
-
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    """Begin at most this many requests a minute; null goes by what the endpoint says (429)."""
-
-    timeout: float = Field(default=120.0, gt=0)
-    """Seconds until a request counts as lost, from its first byte to the answer's last."""
-
-    retries: int = Field(default=8, ge=0)
-    """How often a request is repeated after 429, 5xx, a timeout or a broken answer, with growing
-    pauses."""
-
-    on_failure: Literal["stop", "skip"] = "stop"
-    """When an item gets no answer (refused, filtered, given up): `stop` ends the evaluation, and
-    what was answered is kept; `skip` leaves the item out for both models and says so."""
+    `{gpt-4.1-mini: [0.4, 1.6]}`, in whatever currency; what was spent is reported, and `max_cost`
+    is for both models together."""
 
     @field_validator("base", "tuned")
     @classmethod
@@ -148,39 +98,10 @@ class EndpointOptions(Options):
             raise ValueError("expected the model's name at the endpoint, found none")
         return model
 
-    @field_validator("url", "tuned_url")
+    @field_validator("tuned_url")
     @classmethod
-    def _url_holds_no_secret(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected an address such as https://api.openai.com/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(
-                "expected an address alone, found a user, query or fragment in it; "
-                "a key belongs into an environment variable, see key_variable"
-            )
-        return url.rstrip("/")
-
-    @field_validator("parameters")
-    @classmethod
-    def _parameters_leave_the_request_alone(
-        cls, parameters: dict[str, str | int | float | bool | None]
-    ) -> dict[str, str | int | float | bool | None]:
-        if taken := [f"{name} ({OURS[name]})" for name in parameters if name in OURS]:
-            raise ValueError(f"expected other parameters than {', '.join(taken)}")
-        return parameters
-
-    @field_validator("key_variable")
-    @classmethod
-    def _variable_is_a_name(cls, name: str | None) -> str | None:
-        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
-            raise ValueError(
-                "expected the NAME of an environment variable, such as OPENAI_API_KEY; "
-                "the key itself must not stand in a recipe"
-            )
-        return name
+    def _tuned_url_holds_no_secret(cls, url: str | None) -> str | None:
+        return None if url is None else address(url)
 
     @field_validator("prices")
     @classmethod
@@ -192,14 +113,15 @@ class EndpointOptions(Options):
                 raise ValueError(f"expected prices of at least 0, found {list(price)} for {model}")
         return prices
 
-    @field_validator("max_cost")
-    @classmethod
-    def _cost_is_known(cls, most: float | None, info: ValidationInfo) -> float | None:
-        named = [info.data.get("base"), info.data.get("tuned")]
-        unpriced = [model for model in named if model and model not in info.data.get("prices", {})]
-        if most is not None and unpriced:
-            raise ValueError(f"needs the price of {' and '.join(unpriced)}; add it to `prices`")
-        return most
+    @model_validator(mode="after")
+    def _cost_is_known(self) -> Self:
+        named = [self.base, self.tuned]
+        unpriced = [model for model in named if model and model not in self.prices]
+        if self.max_cost is not None and unpriced:
+            raise ValueError(
+                f"max_cost needs the price of {' and '.join(unpriced)}; add it to `prices`"
+            )
+        return self
 
     def served(self, side: Side) -> Served | None:
         """The model that is asked as `side`; None if that is one here."""

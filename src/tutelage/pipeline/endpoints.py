@@ -21,6 +21,7 @@ from tutelage.evaluate.scoring import check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.infer.backend import Request
 from tutelage.infer.endpoint.backend import Endpoint, key_of
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.protocol import Reply
 from tutelage.infer.options import Side as SideName
@@ -29,7 +30,7 @@ from tutelage.pipeline.data_figures import data_figures
 from tutelage.pipeline.export_data import test_items, turns
 from tutelage.pipeline.items import Item
 from tutelage.pipeline.sides import Said, Side, compare, enter, longest_answer
-from tutelage.pipeline.stages import stage
+from tutelage.pipeline.stages import Progress, stage
 from tutelage.prompt.options import PromptOptions
 from tutelage.recipe import Recipe
 from tutelage.recipe import dump as dump_recipe
@@ -38,8 +39,8 @@ from tutelage.report import build as build_report
 from tutelage.rundir import RunFolder, environment, held, read_json, write_json
 
 SIDES: tuple[SideName, SideName] = ("base", "tuned")
-EVERY = 20.0
-"""Seconds between lines of progress."""
+SETTINGS = "evaluate.endpoint"
+"""Where the recipe names the models, for messages."""
 
 FAILURES_SHOWN = 20
 """Items without an answer that `metrics.json` names, for each model."""
@@ -112,7 +113,7 @@ def check_keys(options: EvaluateOptions) -> None:
     """
     for name in SIDES:
         if served := options.endpoint.served(name):
-            key_of(served)
+            key_of(served, SETTINGS)
 
 
 def asked(
@@ -139,7 +140,8 @@ def asked(
         return None
     kept = {side: KeptReplies(run.predictions / f"{side}.answers.jsonl") for side in SIDES}
     other = kept["base" if name == "tuned" else "tuned"]
-    endpoint = Endpoint(served, options.endpoint, options.decode, kept[name], other.spent)
+    errand = Errand(SETTINGS, f"tutelage eval {run.path}")
+    endpoint = Endpoint(served, options.endpoint, options.decode, kept[name], errand, other.spent)
     requests = [
         Request(
             item.prompt_ids,
@@ -152,7 +154,7 @@ def asked(
     ]
     stage(f"asking {served.model} at {served.host} as the {name} model ({len(items)} items)")
     started = time.perf_counter()
-    replies = endpoint.ask(requests, _Progress(len(items)))
+    replies = endpoint.ask(requests, Progress(len(items), "answered"))
     said = [
         None
         if reply.text is None
@@ -161,20 +163,6 @@ def asked(
     ]
     seconds = time.perf_counter() - started
     return Side(said, _account(endpoint, items, replies, seconds))
-
-
-class _Progress:
-    """A line now and then."""
-
-    def __init__(self, items: int) -> None:
-        self.items = items
-        self.next = time.monotonic() + EVERY
-
-    def __call__(self, done: int) -> None:
-        """Say how many are answered, if it was long since the last time."""
-        if time.monotonic() >= self.next:
-            self.next = time.monotonic() + EVERY
-            stage(f"{done} of {self.items} answered")
 
 
 def _account(

@@ -7,17 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tutelage.asking_options import AskingOptions
 from tutelage.errors import UserError
 from tutelage.infer.backend import Answer, OnToken, Request
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.pace import Purse
 from tutelage.infer.endpoint.protocol import Reply
 from tutelage.infer.endpoint.work import Account, Work
-from tutelage.infer.options import DecodeOptions, EndpointOptions, Served
+from tutelage.infer.options import DecodeOptions, Served
 
 
-def key_of(served: Served) -> str | None:
+def key_of(served: Served, settings: str) -> str | None:
     """The key, from the environment; None for an endpoint that takes none.
+
+    Args:
+        served: the model and its address.
+        settings: the recipe's section that names them, for messages.
 
     Raises:
         UserError: the variable is not set or holds what cannot be sent in a header, or the
@@ -29,14 +35,14 @@ def key_of(served: Served) -> str | None:
         raise UserError(
             f"the key in {served.key_name} would be sent to {served.host} "
             "for all on the way to read",
-            where="evaluate.endpoint.url",
+            where=f"{settings}.url",
             fix="give an address that begins with https://, or leave key_variable out",
         )
     key = os.environ.get(served.key_name, "").strip()
     if not key:
         raise UserError(
             f"{served.host} takes a key, and the environment variable {served.key_name} is not set",
-            where="evaluate.endpoint.key_variable",
+            where=f"{settings}.key_variable",
             fix=f"export {served.key_name}=…",
         )
     if not (key.isascii() and key.isprintable()):
@@ -70,6 +76,7 @@ class Endpoint:
         endpoint: how it is asked.
         decode: temperature and the like.
         kept: where replies are kept.
+        errand: what is asked for.
         spent_elsewhere: of the cap, what the other model has cost.
 
     Raises:
@@ -79,9 +86,10 @@ class Endpoint:
     def __init__(
         self,
         served: Served,
-        endpoint: EndpointOptions,
+        endpoint: AskingOptions,
         decode: DecodeOptions,
         kept: KeptReplies,
+        errand: Errand,
         spent_elsewhere: float = 0.0,
     ) -> None:
         self.served = served
@@ -89,7 +97,8 @@ class Endpoint:
         self.sitting = Sitting()
         self._stops = endpoint.on_failure == "stop"
         purse = Purse(endpoint.max_cost, kept.spent + spent_elsewhere)
-        self._account = Account(served, endpoint, decode, key_of(served), kept, purse)
+        key = key_of(served, errand.settings)
+        self._account = Account(served, endpoint, decode, key, kept, purse, errand)
 
     def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
         """Answers as text, in the order of the requests; `on_token` is never called.

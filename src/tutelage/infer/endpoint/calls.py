@@ -3,7 +3,7 @@
 429, 5xx, lost connections, timeouts and torn answers are repeated, with a pause that doubles and is
 drawn at random up to its length ("full jitter": Brooker, Exponential Backoff and Jitter, 2015), so
 that many who were refused together do not come back together. What cannot get better (a wrong key,
-an unknown model, an empty account) ends the whole evaluation at once, before the other items repeat
+an unknown model, an empty account) ends the whole work at once, before the other items repeat
 the mistake. An answer is read against a deadline and up to a size: a server that drips or floods is
 a server that does not answer. The key goes into one header and nowhere else; a server that repeats
 it in an error message gets it cut out.
@@ -21,10 +21,12 @@ import httpx2
 import orjson
 
 from tutelage import __version__
+from tutelage.asking_options import AskingOptions
 from tutelage.errors import UserError
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.pace import Gate
 from tutelage.infer.endpoint.protocol import Malformed, Reply, read, read_error
-from tutelage.infer.options import EndpointOptions, Served
+from tutelage.infer.options import Served
 
 MOST_BYTES = 16 * 2**20
 """Of one response; the longest answers have a hundredth of it."""
@@ -84,20 +86,23 @@ class Caller:
         endpoint: timeouts and repetitions.
         key: the key, if it takes one.
         gate: shared by all requests.
+        errand: what is asked for.
         on_repeat: told why, each time a request is repeated.
     """
 
     def __init__(
         self,
         served: Served,
-        endpoint: EndpointOptions,
+        endpoint: AskingOptions,
         key: str | None,
         gate: Gate,
+        errand: Errand,
         on_repeat: Callable[[str], None],
     ) -> None:
         self.served = served
         self.endpoint = endpoint
         self.gate = gate
+        self.errand = errand
         self.on_repeat = on_repeat
         self._key = key
         headers = {
@@ -185,7 +190,7 @@ class Caller:
         if 300 <= status < 400:
             raise UserError(
                 f"{self.served.host} sends requests on to another address, which is not followed",
-                where="evaluate.endpoint.url",
+                where=f"{self.errand.settings}.url",
                 fix="give the address that it names, often with /v1 at the end",
             )
         if status not in REPEATED:
@@ -194,23 +199,24 @@ class Caller:
         if wait is not None and wait > LONGEST_WAIT:
             raise UserError(
                 f"{self.served.host} asks to wait {wait / 60:.0f} minutes ({said})",
-                fix="go on then with `tutelage eval RUN`: what was answered is kept",
+                fix=f"go on then with `{self.errand.again}`: what was answered is kept",
             )
         raise _Lost(said, wait)
 
     def _hopeless(self, status: int, said: str) -> UserError:
+        later = f"see to the account, then go on with `{self.errand.again}`: all answers are kept"
         fixes = {
             401: f"export a valid key as {self.served.key_name}"
             if self.served.key_name
-            else "export a key, and name its variable in evaluate.endpoint.key_variable",
-            402: "see to the account, then go on with `tutelage eval RUN`: all answers are kept",
+            else f"export a key, and name its variable in {self.errand.settings}.key_variable",
+            402: later,
             403: "see whether the key may use this model",
             404: "see whether model and address are right; the latter often ends in /v1",
-            429: "see to the account, then go on with `tutelage eval RUN`: all answers are kept",
+            429: later,
         }
         return UserError(
             f"{self.served.host} refuses {self.served.model}: {said}",
-            where="evaluate.endpoint",
+            where=self.errand.settings,
             fix=fixes.get(status, "see whether the address speaks the chat-completions protocol"),
         )
 

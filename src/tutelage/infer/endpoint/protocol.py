@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import orjson
 
+from tutelage.asking_options import AskingOptions
 from tutelage.data.tuning_files.openai import chat
 from tutelage.infer.backend import Request
-from tutelage.infer.options import DecodeOptions, EndpointOptions, Served
+from tutelage.infer.options import DecodeOptions, Served
 
 Finish = Literal["stop", "length"]
 
@@ -56,7 +57,7 @@ class Malformed(Exception):  # noqa: N818 (it leads to a repetition, and is no e
 
 
 def body(
-    request: Request, served: Served, endpoint: EndpointOptions, decode: DecodeOptions
+    request: Request, served: Served, endpoint: AskingOptions, decode: DecodeOptions
 ) -> dict[str, Any]:
     """The JSON of a request."""
     asked: dict[str, Any] = {

@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tutelage.asking_options import AskingOptions
 from tutelage.errors import UserError
 from tutelage.infer.backend import Request
 from tutelage.infer.endpoint.calls import Caller
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.pace import Closed, Gate, OverBudget, Purse
 from tutelage.infer.endpoint.protocol import Reply, body, fingerprint, most_tokens
-from tutelage.infer.options import DecodeOptions, EndpointOptions, Served
+from tutelage.infer.options import DecodeOptions, Served
 
 MILLION = 1_000_000
 
@@ -41,14 +43,16 @@ class Account:
         key: the key, if it takes one.
         kept: where replies are kept.
         purse: what may be spent.
+        errand: what is asked for.
     """
 
     served: Served
-    endpoint: EndpointOptions
+    endpoint: AskingOptions
     decode: DecodeOptions
     key: str | None
     kept: KeptReplies
     purse: Purse
+    errand: Errand
 
     def body(self, request: Request) -> dict[str, Any]:
         """The JSON of a request."""
@@ -69,8 +73,8 @@ class Account:
             f"{failed[0].detail}",
             where=self.served.host,
             fix="see whether the address is right and its server is up, then go on with "
-            f"`tutelage eval {self.kept.path.parent.parent}` (refused and filtered items stay as "
-            "they are); evaluate.endpoint.on_failure: skip leaves them out for both models",
+            f"`{self.errand.again}` (refused and filtered items stay as they are); "
+            f"{self.errand.settings}.on_failure: skip leaves them out",
         )
 
 
@@ -149,7 +153,12 @@ class Work:
             UserError: what `Endpoint.ask` says.
         """
         caller = Caller(
-            self.account.served, self.account.endpoint, self.account.key, self.gate, self._repeated
+            self.account.served,
+            self.account.endpoint,
+            self.account.key,
+            self.gate,
+            self.account.errand,
+            self._repeated,
         )
         threads = [
             threading.Thread(target=self._thread, args=(caller,), daemon=True)
@@ -212,14 +221,13 @@ class Work:
             raise UserError(
                 f"{account.served.host} answers nothing any more: {self._given_up} requests in a "
                 f"row were given up, the last for {reply.detail}",
-                fix=f"go on with `tutelage eval {account.kept.path.parent.parent}` when it "
-                "does: what was answered is kept",
+                fix=f"go on with `{account.errand.again}` when it does: what was answered is kept",
             )
         if takes_none:
             raise UserError(
                 f"{account.served.host} takes no request: all of the first {self._rejected} were "
                 f"rejected, the last with {reply.detail}",
-                where="evaluate.endpoint",
+                where=account.errand.settings,
                 fix="see `parameters` and `limit_parameter`, and whether the model chats",
             )
         if self.on_reply is not None:
@@ -233,11 +241,12 @@ class Work:
         spent, most = self.account.purse.spent, self.account.endpoint.max_cost
         assert most is not None
         return UserError(
-            f"the next request could cost more than evaluate.endpoint.max_cost: {spent:.4g} of "
-            f"{most:g} is spent, {len(self.replies)} of {len(self.requests)} items are answered",
+            "the next request could cost more than "
+            f"{self.account.errand.settings}.max_cost: {spent:.4g} of {most:g} is spent, "
+            f"{len(self.replies)} of {len(self.requests)} items are answered",
             where=self.account.served.model,
             fix=f"raise it to {_rounded_up(self._whole_cost())} or more and go on with "
-            f"`tutelage eval {self.account.kept.path.parent.parent}`: what was answered is kept",
+            f"`{self.account.errand.again}`: what was answered is kept",
         )
 
     def _whole_cost(self) -> float:
