@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from in_memory import dataset
+from in_memory import InMemory, dataset
+from tutelage.curate.check import Conclusion
 from tutelage.curate.examine import FINDINGS
+from tutelage.curate.findings import none
 from tutelage.curate.select.facility_location import Worth, greedy
 from tutelage.curate.select.k_centre import farthest
 from tutelage.curate.selection import METHODS, WARNED, quality_of, select
@@ -29,6 +31,14 @@ ROWS = [
 def findings(*lines: tuple[int | None, str, str]) -> pl.DataFrame:
     rows = [{"id": at, "check": check, "severity": severity} for at, check, severity in lines]
     return pl.DataFrame(rows, schema=FINDINGS)
+
+
+def rows_with_scores(*ifd: float | None) -> InMemory:
+    """The rows with made-up scores by a model, of which all but the first few have an IFD of ½."""
+    data = dataset(ROWS)
+    table = pl.DataFrame({"ifd": [*ifd, *[0.5] * (len(ROWS) - len(ifd))]})
+    data.concluded["model"] = Conclusion(none(), {}, table)
+    return data
 
 
 def options(method: str, count: int, seed: int = 0) -> AuditOptions:
@@ -89,12 +99,12 @@ def test_quality_is_what_was_found() -> None:
 
 @pytest.mark.parametrize("method", METHODS.names())
 def test_a_selection_names_each_row_once_with_a_reason_and_is_the_same_again(method: str) -> None:
-    data = dataset(ROWS)
+    data = rows_with_scores()
     chosen = select(data, findings(), options(method, 7))
     assert chosen["at"].n_unique() == len(chosen) == 7
     assert chosen["rank"].to_list() == list(range(7))
     assert chosen["reason"].str.contains("quality 1").all()
-    assert select(dataset(ROWS), findings(), options(method, 7)).equals(chosen)
+    assert select(rows_with_scores(), findings(), options(method, 7)).equals(chosen)
     everything = select(data, findings(), options(method, len(ROWS)))
     assert sorted(everything["at"]) == list(range(len(ROWS)))
 
@@ -111,6 +121,16 @@ def test_a_covering_row_says_how_many_it_covers() -> None:
     reasons = select(dataset(ROWS), findings(), options("facility_location", 3))["reason"]
     covered = reasons.str.extract(r"^covers (\d+) rows").cast(pl.Int64)
     assert covered.sum() == len(ROWS)
+
+
+def test_what_is_hard_but_helped_by_its_prompt_is_chosen_by_ifd() -> None:
+    data = rows_with_scores(0.99, 1.0, None, 0.9, 0.2, 0.8, 0.95)
+    found = findings((0, "a", "error"), (3, "a", "warning"))
+    chosen = select(data, found, options("ifd", 3))
+    assert chosen["at"].to_list() == [6, 5, 3]
+    assert chosen["reason"][0] == "IFD 0.950; quality 1"
+    with pytest.raises(UserError, match="23 rows are to be selected, and 21 without errors"):
+        select(data, found, options("ifd", 23))
 
 
 def test_random_rows_follow_the_seed() -> None:

@@ -13,8 +13,9 @@ from transformers import PreTrainedModel
 import tiny_models
 from tutelage.infer import cache
 from tutelage.infer.likelihood import log_likelihoods
-from tutelage.model.families import families
+from tutelage.model.families import Head, families
 from tutelage.model.families.causal import Causal
+from tutelage.model.linear_cross_entropy import log_probabilities
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma3_text", "mistral", "cohere", "granite"])
@@ -40,6 +41,30 @@ def test_they_do_not_depend_on_the_others() -> None:
     together = log_likelihoods(family, model, sequences)
     for values, sequence in zip(together, sequences, strict=True):
         assert np.array_equal(values, log_likelihoods(family, model, [sequence])[0])
+
+
+def test_they_can_begin_behind_a_prompt() -> None:
+    model, family = tiny_models.make_model("llama"), families.get("causal")
+    question = list(range(20, 75))
+    sequences = [[*question, 3, 4, 5], [*question, 3, 4, 6], question, [*question, 7], [5, 6, 7]]
+    starts = [56, 3, 54, 55, 1]
+    whole = log_likelihoods(family, model, sequences)
+    found = log_likelihoods(family, model, sequences, starts)
+    for values, every, start in zip(found, whole, starts, strict=True):
+        assert np.array_equal(values, every[start - 1 :])
+
+
+def test_what_is_not_scored_needs_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+
+    def watched(hidden: Tensor, head: Head, targets: Tensor) -> Tensor:
+        rows.append(len(hidden))
+        return log_probabilities(hidden, head, targets)
+
+    monkeypatch.setattr("tutelage.infer.likelihood.log_probabilities", watched)
+    sequences = [[*range(10, 90), answer, 5] for answer in range(100, 116)]
+    log_likelihoods(families.get("causal"), tiny_models.make_model("llama"), sequences, [80] * 16)
+    assert rows == [64]  # 16 times 2 tokens, filled up
 
 
 def test_a_model_in_training_is_read_as_it_is_used() -> None:

@@ -59,7 +59,11 @@ def audit(
         int | None, typer.Option(min=1, help="Choose so many of the rows, into the folder.")
     ] = None,
     select_by: Annotated[
-        str | None, typer.Option(help="facility_location (default), k_centre or random.")
+        str | None, typer.Option(help="facility_location (default), k_centre, ifd or random.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Score rows by this model too: perplexity, and what the prompt helps."),
     ] = None,
     settings: Settings = None,
     fail_on: Annotated[
@@ -99,6 +103,7 @@ def audit(
         "rules_only": rules_only,
         "select": select,
         "select_by": select_by,
+        "model": model,
     }
     overrides = [f"data.audit.{key}={json.dumps(value)}" for key, value in named.items() if value]
     if columns is not None:

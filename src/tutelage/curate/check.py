@@ -122,11 +122,14 @@ class WholeCheck(_Named):
         uses: the features it needs.
         before: checks of the whole whose `columns` it needs; they are concluded first.
         against: it compares with evaluation sets, and is skipped where none is given.
+        scored: it reads the `columns` of `model`, scores of all rows by a local model
+            (`scores.likelihood.SCORES`), and is skipped where no model is named.
     """
 
     uses: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()
     against: ClassVar[bool] = False
+    scored: ClassVar[bool] = False
 
     @abstractmethod
     def conclude(self, data: Dataset) -> Conclusion:

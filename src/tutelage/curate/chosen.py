@@ -92,8 +92,14 @@ def _to_select_by(options: AuditOptions) -> dict[str, Feature]:
     """The features that rows are selected by."""
     if options.select is None:
         return {}
-    uses = METHODS.get(options.select_by, "data.audit.select_by").uses
-    for name in uses:
+    method = METHODS.get(options.select_by, "data.audit.select_by")
+    if method.scored and options.model is None:
+        raise UserError(
+            f"selection by {options.select_by} needs scores by a model, and none is named",
+            where="data.audit.select_by",
+            fix="name one (--model), such as smollm2-135m-instruct",
+        )
+    for name in method.uses:
         feature = FEATURES.get(name)
         if feature.slow and options.rules_only:
             raise UserError(
@@ -104,7 +110,7 @@ def _to_select_by(options: AuditOptions) -> dict[str, Feature]:
         for module in feature.needs:
             if importlib.util.find_spec(module) is None:
                 raise missing_extra(module, feature.extra, f"selection by {options.select_by}")
-    return {name: FEATURES.get(name)(options) for name in uses}
+    return {name: FEATURES.get(name)(options) for name in method.uses}
 
 
 def is_own(check: Check | WholeCheck | type[Check] | type[WholeCheck]) -> bool:
@@ -183,6 +189,8 @@ def _reason(
         return "only rules are asked for"
     if issubclass(check, WholeCheck) and check.against and not against:
         return "no evaluation set is given (--against)"
+    if issubclass(check, WholeCheck) and check.scored and options.model is None:
+        return "no model is named (--model)"
     for module, extra in _missing(check):
         return f"needs {module}: pip install 'tutelage[{extra}]'"
     return None

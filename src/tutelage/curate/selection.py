@@ -54,10 +54,12 @@ class Method(ABC):
     Attributes:
         uses: the features it needs.
         takes_broken: it may choose rows with errors.
+        scored: it reads the `columns` of `model`, scores of all rows by a local model.
     """
 
     uses: ClassVar[tuple[str, ...]] = ()
     takes_broken: ClassVar[bool] = False
+    scored: ClassVar[bool] = False
 
     def __init__(self, options: AuditOptions) -> None:
         self.options = options

@@ -53,7 +53,8 @@ class AuditOptions(Options):
 
     select_by: str = "facility_location"
     """How they are chosen: `facility_location` (rows that stand for many others), `k_centre` (rows
-    that differ most) or `random` (the control)."""
+    that differ most), `ifd` (rows that the audit's `model` has most to learn from) or `random` (the
+    control)."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything drawn: samples, clusters, maps, selection."""
@@ -61,3 +62,7 @@ class AuditOptions(Options):
     bias_reference: str | None = None
     """An evaluation set, as given to `--against`, that is a reference corpus: who appears is
     compared with it."""
+
+    model: str | None = None
+    """A decoder-only model that scores every row's response, as in `model.base`: its loss with the
+    prompt and without, their ratio (IFD), and perplexity."""

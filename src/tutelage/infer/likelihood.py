@@ -1,8 +1,8 @@
 """How likely a model finds given texts, token by token.
 
 Texts that begin alike, such as one question with each of its answers, have their beginning read
-once. As in decoding, everything is computed in pieces of fixed shape, so that no value depends on
-the other texts.
+once, and the head is computed only where a value is wanted. As in decoding, everything is computed
+in pieces of fixed shape, so that no value depends on the other texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ TOGETHER = 32
 
 @torch.inference_mode()
 def log_likelihoods(
-    family: Family, model: PreTrainedModel, sequences: Sequence[Sequence[int]]
+    family: Family,
+    model: PreTrainedModel,
+    sequences: Sequence[Sequence[int]],
+    starts: Sequence[int] | None = None,
 ) -> list[np.ndarray]:
     """Log-probability of every token of a sequence but its first, given those before it.
 
@@ -38,15 +41,19 @@ def log_likelihoods(
         family: the model's kind.
         model: the model.
         sequences: token ids, at least two each.
+        starts: for each sequence the first token that is scored, from 1 to its last; all but the
+            first where None.
 
     Returns:
-        For each sequence, (tokens - 1,) float32 in nats.
+        For each sequence, (tokens - start,) float32 in nats.
     """
     if not sequences:
         return []
     model.train(False)
     texts = [tuple(sequence) for sequence in sequences]
+    scored = [1] * len(texts) if starts is None else starts
     prefixes = find_prefixes(texts)
+    firsts = _firsts(prefixes, scored)
     whole = [
         Ongoing(place, text, path, 0, 0, first_own_block(text, path, prefixes))
         for place, (text, path) in enumerate(zip(texts, prefixes.paths, strict=True))
@@ -61,27 +68,44 @@ def log_likelihoods(
             taken = wave.sequences[start : start + wave.slots]
             states = reader.read_states(dict(enumerate(taken)))
             ends |= {at: hidden[-1:].clone() for at, hidden in states.items()}
-            found |= _scored(family, model, prefixes, states, ends)
-    return [np.concatenate([found[at] for at in path]) for path in prefixes.paths]
+            found |= _scored(family, model, prefixes, firsts, states, ends)
+    # Of what is shared, more may be scored than one text wants: its own are the last.
+    return [
+        np.concatenate([found[at] for at in path])[start - len(text) :]
+        for text, path, start in zip(texts, prefixes.paths, scored, strict=True)
+    ]
+
+
+def _firsts(prefixes: Prefixes, starts: Sequence[int]) -> list[int]:
+    """For each stretch, which of its tokens is the first that a text wants scored."""
+    wanted = [stretch.end for stretch in prefixes.stretches]
+    for path, start in zip(prefixes.paths, starts, strict=True):
+        for at in path:
+            wanted[at] = min(wanted[at], max(start, prefixes.stretches[at].start))
+    return [
+        first - stretch.start for first, stretch in zip(wanted, prefixes.stretches, strict=True)
+    ]
 
 
 def _scored(
     family: Family,
     model: PreTrainedModel,
     prefixes: Prefixes,
+    firsts: Sequence[int],
     states: Mapping[int, Tensor],
     ends: Mapping[int, Tensor],
 ) -> dict[int, np.ndarray]:
-    """Log-probability of every token of some stretches; the first of a text has none."""
+    """Log-probability of some stretches' tokens, each from its first that is wanted on."""
     hidden: list[Tensor] = []
     targets: list[int] = []
     lengths: list[int] = []
     for at, its in states.items():
-        stretch = prefixes.stretches[at]
-        begins = stretch.parent < 0
-        hidden += [its[:-1]] if begins else [ends[stretch.parent], its[:-1]]
-        targets += stretch.ids[1:] if begins else stretch.ids
-        lengths.append(len(stretch.ids) - begins)
+        stretch, first = prefixes.stretches[at], firsts[at]
+        targets += stretch.ids[first:]
+        lengths.append(len(stretch.ids) - first)
+        if first == 0:
+            hidden.append(ends[stretch.parent])
+        hidden.append(its[max(first - 1, 0) : -1])
     if not targets:
         return {at: np.zeros(0, dtype=np.float32) for at in states}
     short = -len(targets) % ROWS

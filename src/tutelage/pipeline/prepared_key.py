@@ -25,6 +25,7 @@ from tutelage.data.options import DataOptions
 from tutelage.data.sources.hub import PREFIX
 from tutelage.data.sources.paths import find
 from tutelage.errors import UserError
+from tutelage.model.folders import fingerprint, locate
 from tutelage.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def audit_digest(options: AuditOptions) -> str:
     """Digest of what decides an audit's findings beside the rows.
 
     Raises:
-        UserError: a file of own checks cannot be read.
+        UserError: a file of own checks cannot be read, or the model is not there.
     """
     own = []
     for path in options.own:
@@ -104,7 +105,9 @@ def audit_digest(options: AuditOptions) -> str:
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror}", where=path) from error
     code = source_digest(Path(tutelage.__file__).parent, AUDIT_ROOMS)
-    return digest([options.model_dump_json(), *own, code, *map(_installed, AUDIT_LIBRARIES)])
+    model = [] if options.model is None else [fingerprint(locate(options.model))]
+    libraries = map(_installed, AUDIT_LIBRARIES)
+    return digest([options.model_dump_json(), *own, *model, code, *libraries])
 
 
 def _installed(library: str) -> str:

@@ -63,7 +63,7 @@ def task_of(options: AuditOptions, base: Path, against: bool, features_only: boo
         UserError: a file of own checks cannot be read.
     """
     own = [str(base / path) for path in options.own]
-    checks = audit_digest(options.model_copy(update={"own": own}))
+    checks = audit_digest(options.model_copy(update={"own": own, "model": None}))
     key = digest([checks, str(against), str(features_only)])
     return Task(options.model_dump_json(), base, against, features_only, key)
 

@@ -3,7 +3,7 @@
 Rows that cannot be read are findings too, and a file that cannot be read is one: the rest is
 audited. What an audit leaves is a folder: `audit.json` and `findings.parquet` to work with,
 `rows.parquet` with what is known of every row, and `audit.html` to look at. Where rows were to be
-selected, `selection.parquet` says which and why.
+selected, `selection.parquet` says which and why. A model's scores stay, for the next audit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -33,8 +33,14 @@ from tutelage.pipeline.stages import stage
 from tutelage.report.audit_page import render_audit
 from tutelage.rundir import held, replacing, write_json, write_text
 
+if TYPE_CHECKING:
+    from tutelage.pipeline.audit.model_scores import Scorer
+
 PARTS = "parts"
 """Folder inside the audit's, while it runs."""
+
+MODEL = "model"
+"""The columns of a model's scores, and the folder inside the audit's that keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ def audit(
         raise UserError("a file is in the way", where=f"--out {out}", fix="name a folder")
     out.mkdir(parents=True, exist_ok=True)
     with held(out):
+        scorer = _scorer(options, base)
         scratch = out / PARTS
         scratch.mkdir(exist_ok=True)
         task = task_of(options, base, bool(against))
@@ -98,7 +105,11 @@ def audit(
             raise _nothing(read)
         data = Stored(parts, task, sets=sets)
         found = [pl.read_ipc(task.results(part, "findings")) for part in parts]
-        concluded = dict(_conclude(data, chosen))
+        concluded: dict[str, Conclusion] = {}
+        if scorer is not None:
+            scored = scorer.conclude(sources, base, data.places(), out / MODEL)
+            concluded[MODEL] = _noted(data, MODEL, scored)
+        concluded |= _conclude(data, chosen)
         found.extend(_whole(name, one, data, chosen) for name, one in concluded.items())
         found.append(_unreadable(read.unread))
         findings = in_order(found)
@@ -147,9 +158,24 @@ def _conclude(data: Stored, chosen: Chosen) -> Iterable[tuple[str, Conclusion]]:
         stage(f"{name.replace('_', ' ')}: all rows together")
         with told(name, check):
             conclusion = check.conclude(data)
-        if conclusion.columns is not None:
-            data.concluded[name] = conclusion.columns
-        yield name, conclusion
+        yield name, _noted(data, name, conclusion)
+
+
+def _noted(data: Stored, name: str, conclusion: Conclusion) -> Conclusion:
+    """A conclusion, once its columns can be read by those that build on it."""
+    if conclusion.columns is not None:
+        data.concluded[name] = conclusion.columns
+    return conclusion
+
+
+def _scorer(options: AuditOptions, base: Path) -> Scorer | None:
+    """The model that rows are scored by, if there is to be one: loaded before rows are read, since
+    it may fail; imported here, since nobody else is to wait for torch."""
+    if options.model is None:
+        return None
+    from tutelage.pipeline.audit.model_scores import scorer
+
+    return scorer(options.model, base)
 
 
 def _whole(name: str, concluded: Conclusion, data: Stored, chosen: Chosen) -> pl.DataFrame:
