@@ -31,12 +31,23 @@ class Scores:
         statistics: (items, columns) counts; `Metric.aggregate` of their sum is the corpus value.
         signature: exactly how the value was computed, to be quoted with it.
         details: what belongs to the value, such as precision and recall of each class.
+        further: values that are read beside this one, each as statistics for `Metric.aggregate`.
+        verdicts: for each item what its own value does not tell, such as a list of which
+            instructions were followed.
     """
 
     per_item: Floats
     statistics: Floats
     signature: str
     details: dict[str, Any] = field(default_factory=dict)
+    further: dict[str, Floats] = field(default_factory=dict)
+    verdicts: dict[str, list[Any]] = field(default_factory=dict)
+
+
+Answers = Literal["text", "tags", "constraints", "form"]
+"""What answers are compared with: text; IOB2 tags as one string with spaces between; the verifiable
+instructions of the item; the form that its task demands, which is one such instruction. The last
+two are references written by `instruction_following.as_references`, and take answers whole."""
 
 
 class Metric(Protocol):
@@ -46,7 +57,7 @@ class Metric(Protocol):
         name: the name it is registered under.
         scale: the value of a perfect score, 1 or 100 (for an error rate, the unit it is in).
         higher_is_better: false for error rates.
-        answers: `text`, or `tags` for IOB2 tags as one string with spaces between.
+        answers: what the references of an item are.
     """
 
     @property
@@ -56,7 +67,7 @@ class Metric(Protocol):
     @property
     def higher_is_better(self) -> bool: ...  # noqa: D102
     @property
-    def answers(self) -> Literal["text", "tags"]: ...  # noqa: D102
+    def answers(self) -> Answers: ...  # noqa: D102
 
     def score(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         """Score each prediction against its references.
