@@ -1,9 +1,18 @@
-"""Intervals, paired tests and corrections for many tests: pure, seeded, vectorised.
+"""Intervals, paired tests, effect sizes, power and agreement: pure, seeded, vectorised.
 
 Everything works on `Measurement`s, so that corpus-level metrics are resampled like means.
 """
 
+from tutelage.statistics.agreement import (
+    Agreement,
+    agreement,
+    cohen_kappa,
+    fleiss_kappa,
+    krippendorff_alpha,
+)
 from tutelage.statistics.correction import holm
+from tutelage.statistics.effects import Effect
+from tutelage.statistics.intervals import value_interval, wilson
 from tutelage.statistics.paired import Comparison, PairedDraws, average, compare, paired_draws
 from tutelage.statistics.resampling import (
     Interval,
@@ -14,15 +23,23 @@ from tutelage.statistics.resampling import (
 )
 
 __all__ = [
+    "Agreement",
     "Comparison",
+    "Effect",
     "Interval",
     "Measurement",
     "PairedDraws",
     "Seed",
+    "agreement",
     "average",
     "bootstrap",
+    "cohen_kappa",
     "compare",
+    "fleiss_kappa",
     "holm",
+    "krippendorff_alpha",
     "paired_draws",
     "percentile_interval",
+    "value_interval",
+    "wilson",
 ]

@@ -5,15 +5,18 @@ The test is paired approximate randomisation (Noreen 1989; Riezler and Maxwell 2
 were the same, swapping their outputs on any item would change nothing, so the difference is
 compared with its distribution under random swaps. It assumes no distribution, works for corpus
 metrics, and its p-value (c + 1) / (n + 1) is valid for any number of swaps n, so never 0.
+Items of one source are drawn, and swapped, together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tutelage.statistics.effects import Effect, EffectDraws, effect_measurements, effects_of
+from tutelage.statistics.intervals import PairedShares, draws_interval, is_share, mean_interval
 from tutelage.statistics.resampling import (
     Floats,
     Interval,
@@ -21,7 +24,6 @@ from tutelage.statistics.resampling import (
     Seed,
     blocks,
     bootstrap,
-    percentile_interval,
     stack,
 )
 
@@ -40,8 +42,10 @@ class Comparison:
         tuned: the metric of the tuned system.
         tuned_interval: its bootstrap interval.
         difference: tuned minus base.
-        interval: bootstrap interval of the difference, paired.
+        interval: of the difference, paired.
         p_value: two-sided, of paired approximate randomisation.
+        standard_error: bootstrap standard error of the difference.
+        effects: effect sizes by name; see `effects`.
     """
 
     base: float
@@ -51,6 +55,8 @@ class Comparison:
     difference: float
     interval: Interval
     p_value: float
+    standard_error: float
+    effects: dict[str, Effect]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,11 @@ class PairedDraws:
         base_draws: (resamples,) bootstrap values of the base system.
         tuned_draws: (resamples,) of the tuned system, on the same resamples.
         null_differences: (resamples,) tuned minus base after random swaps.
+        units: how many items, or clusters, were drawn.
+        bounds: the least and the greatest value of the metric; None if there are none.
+        shares: what was right, where the metric is a share of right items that were drawn singly.
+        effects: draws of effect sizes.
+        parts: what this is the mean of, if it is.
     """
 
     base: float
@@ -70,27 +81,71 @@ class PairedDraws:
     base_draws: Floats
     tuned_draws: Floats
     null_differences: Floats
+    units: int
+    bounds: Interval | None = None
+    shares: PairedShares | None = None
+    effects: tuple[EffectDraws, ...] = ()
+    parts: tuple[PairedDraws, ...] = ()
 
     def summary(self, confidence: float) -> Comparison:
-        """Intervals at a level of confidence, and the p-value."""
+        """Intervals at a level of confidence, the p-value and effect sizes."""
+        base, tuned, difference = self._intervals(confidence)
         return Comparison(
             base=self.base,
-            base_interval=percentile_interval(self.base_draws, confidence),
+            base_interval=base,
             tuned=self.tuned,
-            tuned_interval=percentile_interval(self.tuned_draws, confidence),
+            tuned_interval=tuned,
             difference=self.tuned - self.base,
-            interval=percentile_interval(self.tuned_draws - self.base_draws, confidence),
+            interval=difference,
             p_value=self.p_value,
+            standard_error=float(np.std(self.tuned_draws - self.base_draws)),
+            effects=effects_of(self.effects, self.shares, self.units, confidence),
+        )
+
+    def _intervals(self, confidence: float) -> tuple[Interval, Interval, Interval]:
+        """Of base, tuned and their difference."""
+        if self.parts:
+            found = [part._intervals(confidence) for part in self.parts]
+            values = [(part.base, part.tuned, part.tuned - part.base) for part in self.parts]
+            base, tuned, difference = (
+                mean_interval(numbers, intervals)
+                for numbers, intervals in zip(
+                    zip(*values, strict=True), zip(*found, strict=True), strict=True
+                )
+            )
+            return base, tuned, difference
+        if self.shares:
+            return *self.shares.values(confidence), self.shares.difference(confidence)
+        widest = self.bounds and (
+            self.bounds[0] - self.bounds[1],
+            self.bounds[1] - self.bounds[0],
+        )
+        return (
+            draws_interval(self.base_draws, self.units, self.bounds, confidence),
+            draws_interval(self.tuned_draws, self.units, self.bounds, confidence),
+            draws_interval(self.tuned_draws - self.base_draws, self.units, widest, confidence),
         )
 
     def rescaled(self, factor: float, offset: float) -> PairedDraws:
-        """The same metric in another unit: every value times `factor` plus `offset`."""
+        """The same metric in another unit: every value times `factor` plus `offset`.
+
+        Effect sizes have no unit, and stay with the metric itself.
+        """
+        bounds = self.bounds and (
+            min(bound * factor + offset for bound in self.bounds),
+            max(bound * factor + offset for bound in self.bounds),
+        )
+        turned = (factor, offset) == (-1, 1)
+        kept = self.shares if (factor, offset) == (1, 0) else None
         return PairedDraws(
             base=self.base * factor + offset,
             tuned=self.tuned * factor + offset,
             base_draws=self.base_draws * factor + offset,
             tuned_draws=self.tuned_draws * factor + offset,
             null_differences=self.null_differences * factor,
+            units=self.units,
+            bounds=bounds,
+            shares=self.shares.turned() if turned and self.shares else kept,
         )
 
     @property
@@ -102,7 +157,12 @@ class PairedDraws:
 
 
 def paired_draws(
-    base: Sequence[Measurement], tuned: Sequence[Measurement], *, resamples: int, seed: Seed
+    base: Sequence[Measurement],
+    tuned: Sequence[Measurement],
+    *,
+    resamples: int,
+    seed: Seed,
+    clusters: Sequence[Hashable] | None = None,
 ) -> list[PairedDraws]:
     """Resample the metrics of two systems together.
 
@@ -111,23 +171,38 @@ def paired_draws(
         tuned: the same metrics of the tuned system, of the same items in the same order.
         resamples: bootstrap resamples, and random swaps.
         seed: of both.
+        clusters: the source of each item, where several share one; see `bootstrap`.
 
     Returns:
         One for each metric.
     """
     drawing, swapping = np.random.SeedSequence(seed).generate_state(2).tolist()
-    draws = bootstrap([*base, *tuned], resamples=resamples, seed=drawing)
-    null_differences = _swap(base, tuned, resamples=resamples, seed=swapping)
-    return [
-        PairedDraws(
-            base=one.value,
-            tuned=other.value,
-            base_draws=draws[:, index],
-            tuned_draws=draws[:, len(base) + index],
-            null_differences=null_differences[:, index],
+    pairs = list(zip(base, tuned, strict=True))
+    sizes = [effect_measurements(one, other) for one, other in pairs]
+    measured = [*base, *tuned, *(size for found in sizes for size in found.values())]
+    draws = bootstrap(measured, resamples=resamples, seed=drawing, clusters=clusters)
+    null_differences = _swap(base, tuned, resamples=resamples, seed=swapping, clusters=clusters)
+    results, column = [], 2 * len(base)
+    for index, (one, other) in enumerate(pairs):
+        effects = tuple(
+            EffectDraws(name, size.value, draws[:, column + place], size.bounds)
+            for place, (name, size) in enumerate(sizes[index].items())
         )
-        for index, (one, other) in enumerate(zip(base, tuned, strict=True))
-    ]
+        column += len(effects)
+        results.append(
+            PairedDraws(
+                base=one.value,
+                tuned=other.value,
+                base_draws=draws[:, index],
+                tuned_draws=draws[:, len(base) + index],
+                null_differences=null_differences[:, index],
+                units=len(one.statistics) if clusters is None else len(set(clusters)),
+                bounds=(0, 1) if is_share(one) and is_share(other) else one.bounds,
+                shares=PairedShares.of(one, other) if clusters is None else None,
+                effects=effects,
+            )
+        )
+    return results
 
 
 def compare(
@@ -137,9 +212,10 @@ def compare(
     confidence: float,
     resamples: int,
     seed: Seed,
+    clusters: Sequence[Hashable] | None = None,
 ) -> list[Comparison]:
     """Compare two systems by several metrics of the same items; see `paired_draws`."""
-    draws = paired_draws(base, tuned, resamples=resamples, seed=seed)
+    draws = paired_draws(base, tuned, resamples=resamples, seed=seed, clusters=clusters)
     return [each.summary(confidence) for each in draws]
 
 
@@ -151,15 +227,22 @@ def average(draws: Sequence[PairedDraws]) -> PairedDraws:
         base_draws=np.mean([each.base_draws for each in draws], axis=0),
         tuned_draws=np.mean([each.tuned_draws for each in draws], axis=0),
         null_differences=np.mean([each.null_differences for each in draws], axis=0),
+        units=sum(each.units for each in draws),
+        parts=tuple(draws),
     )
 
 
 def _swap(
-    base: Sequence[Measurement], tuned: Sequence[Measurement], *, resamples: int, seed: Seed
+    base: Sequence[Measurement],
+    tuned: Sequence[Measurement],
+    *,
+    resamples: int,
+    seed: Seed,
+    clusters: Sequence[Hashable] | None,
 ) -> Floats:
     """(resamples, metrics) tuned minus base where each item is swapped with probability 1/2."""
-    base_statistics, spans = stack(base)
-    tuned_statistics, _ = stack(tuned)
+    base_statistics, spans = stack(base, clusters)
+    tuned_statistics, _ = stack(tuned, clusters)
     base_totals, tuned_totals = base_statistics.sum(axis=0), tuned_statistics.sum(axis=0)
     change = tuned_statistics - base_statistics
     generator = np.random.default_rng(seed)
