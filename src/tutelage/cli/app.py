@@ -23,9 +23,11 @@ from tutelage.cli import (
     export,
     export_data,
     init,
+    learning_curve,
     report,
     run,
     score,
+    suites,
     sweep,
     train,
 )
@@ -48,6 +50,7 @@ def _version(wanted: bool) -> None:
 GOING_ON = {
     **dict.fromkeys(("train", "run"), "; `tutelage train RUN --resume` continues the run"),
     "sweep": "; `tutelage sweep SWEEP --resume` goes on with it",
+    "learning-curve": "; `tutelage learning-curve CURVE --resume` goes on with it",
     "eval": "; `tutelage eval RUN` asks anew, but for what an endpoint has answered",
 }
 """What to do after an interruption, by the verb."""
@@ -74,6 +77,8 @@ app.command("audit")(audit.audit)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("suites")(suites.suites)
+app.command("compare")(suites.compare)
 app.command("run")(run.run)
 app.command("report")(report.report)
 app.command("chat")(chat.chat)
@@ -81,6 +86,7 @@ app.command("score")(score.score)
 app.command("export")(export.export)
 app.command("export-data")(export_data.export_data)
 app.command("sweep")(sweep.sweep)
+app.command("learning-curve")(learning_curve.learning_curve)
 app.command("demo")(demo.demo)
 
 

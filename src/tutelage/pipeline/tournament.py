@@ -71,19 +71,28 @@ class Tournament:
         budget: as it was asked for.
         halved: how often the field is halved.
         trials: in the order of the grid.
+        page: whether to write `sweep.html`: not where the trials are no choice.
     """
 
     def __init__(
-        self, folder: Path, name: str, budget: str | None, halved: int, trials: list[Trial]
+        self,
+        folder: Path,
+        name: str,
+        budget: str | None,
+        halved: int,
+        trials: list[Trial],
+        *,
+        page: bool = True,
     ) -> None:
         self.folder = folder
         self.name = name
         self.budget = budget
         self.halved = halved
         self.trials = trials
+        self.page = page
 
     @classmethod
-    def open(cls, folder: Path) -> Tournament:
+    def open(cls, folder: Path, *, page: bool = True) -> Tournament:
         """The sweep that is there.
 
         Raises:
@@ -107,7 +116,7 @@ class Tournament:
             Trial(**row | {"rungs": tuple(row["rungs"]), "losses": tuple(row["losses"])})
             for row in rows
         ]
-        return cls(folder, kept["name"], kept["budget"], kept["halvings"], trials)
+        return cls(folder, kept["name"], kept["budget"], kept["halvings"], trials, page=page)
 
     def run(self) -> dict[str, Any]:
         """Take the trials from rung to rung; what is done already is only read.
@@ -194,7 +203,7 @@ class Tournament:
         self.keep()
 
     def keep(self) -> dict[str, Any]:
-        """Write `sweep.json` and the page."""
+        """Write `sweep.json`, and the page if there is to be one."""
         finished = {
             at: trial.loss
             for at, trial in enumerate(self.trials)
@@ -211,7 +220,8 @@ class Tournament:
             "trials": [asdict(trial) for trial in self.trials],
         }
         write_json(self.folder / SWEEP, state)
-        build(state, self.folder / "sweep.html")
+        if self.page:
+            build(state, self.folder / "sweep.html")
         return state
 
 

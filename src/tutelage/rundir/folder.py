@@ -29,7 +29,7 @@ _PARTS = {
 
 
 SWEEP = "sweep.json"
-"""What a folder of many runs, a sweep, holds in place of a recipe."""
+"""What a folder of many runs, a sweep or a learning curve, holds in place of a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
