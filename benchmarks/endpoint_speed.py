@@ -19,6 +19,7 @@ from pathlib import Path
 from tutelage.data.example import Message
 from tutelage.infer.backend import Request
 from tutelage.infer.endpoint.backend import Endpoint
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.options import DecodeOptions, EndpointOptions
 
@@ -60,7 +61,8 @@ def measure(url: str, concurrency: int, folder: Path) -> None:
     for _ in range(2):
         started = time.perf_counter()
         kept = KeptReplies(folder / f"{concurrency}.jsonl")
-        Endpoint(served, options, DecodeOptions(), kept).ask(requests)
+        errand = Errand("evaluate.endpoint", "the same command")
+        Endpoint(served, options, DecodeOptions(), kept, errand).ask(requests)
         took.append(time.perf_counter() - started)
     least = ITEMS / concurrency * SECONDS
     print(f"| {concurrency} | {least:.1f} s | {took[0]:.1f} s | {took[1]:.2f} s |")

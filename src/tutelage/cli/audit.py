@@ -65,6 +65,16 @@ def audit(
         str | None,
         typer.Option(help="Score rows by this model too: perplexity, and what the prompt helps."),
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Endpoint of the judge; by default OpenAI's."),
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(help="Have rows judged by this model at an endpoint.")
+    ] = None,
+    judge_sample: Annotated[
+        int | None, typer.Option(min=1, help="Rows that are judged, drawn at random (200).")
+    ] = None,
     settings: Settings = None,
     fail_on: Annotated[
         FailOn | None,
@@ -104,12 +114,17 @@ def audit(
         "select": select,
         "select_by": select_by,
         "model": model,
+        "judge.url": judge,
+        "judge.model": judge_model,
+        "judge.sample": judge_sample,
     }
     overrides = [f"data.audit.{key}={json.dumps(value)}" for key, value in named.items() if value]
     if columns is not None:
         mapped = json.dumps(_mapped(columns))
         overrides += [f"data.train.{number}.columns={mapped}" for number in range(len(data))]
     asked_for, base = asked(data, [*overrides, *(settings or [])])
+    if (judge or judge_sample) and asked_for.audit.judge.model is None:
+        raise UserError("no judge is named", fix="say which model judges: --judge-model NAME")
     if select_by and asked_for.audit.select is None:
         raise UserError("--select-by alone selects nothing", fix="say how many rows: --select K")
     if cleaned is not None:

@@ -124,12 +124,16 @@ class WholeCheck(_Named):
         against: it compares with evaluation sets, and is skipped where none is given.
         scored: it reads the `columns` of `model`, scores of all rows by a local model
             (`scores.likelihood.SCORES`), and is skipped where no model is named.
+        judged: it reads the `columns` of `judge`, what a judge says of a sample of the rows
+            (`judging.JUDGED`), and is skipped where no judge is named; none is asked where no such
+            check runs.
     """
 
     uses: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()
     against: ClassVar[bool] = False
     scored: ClassVar[bool] = False
+    judged: ClassVar[bool] = False
 
     @abstractmethod
     def conclude(self, data: Dataset) -> Conclusion:

@@ -191,6 +191,8 @@ def _reason(
         return "no evaluation set is given (--against)"
     if issubclass(check, WholeCheck) and check.scored and options.model is None:
         return "no model is named (--model)"
+    if issubclass(check, WholeCheck) and check.judged and options.judge.model is None:
+        return "no judge is named (--judge-model)"
     for module, extra in _missing(check):
         return f"needs {module}: pip install 'tutelage[{extra}]'"
     return None

@@ -19,13 +19,13 @@ from tutelage.judge.question import conversation, question, said
 _SYSTEM = """\
 You compare two responses to one conversation.
 
-{rule}
-
 Better is what does more of what is asked, is true, and is clear; a longer response is not better \
 for its length, nor is the first or the second for its place. Where neither is better, say tie.
 
 Answer with one JSON object and nothing else, the reason being one short sentence:
-{{"reason": "…", "better": "first"}} or "second" or "tie" in place of "first"."""
+{{"reason": "…", "better": "first"}} or "second" or "tie" in place of "first".
+
+{rule}"""
 
 _TASK = "Which response is better? Answer with the JSON object alone."
 

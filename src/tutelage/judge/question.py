@@ -1,4 +1,8 @@
-"""What a judge is asked: what it is to do, then the fenced texts it is to do it with."""
+"""What a judge is asked: what it is to do, then the fenced texts it is to do it with.
+
+All that is the same for every row stands first, so that endpoints which keep what they have read
+read it once.
+"""
 
 from __future__ import annotations
 

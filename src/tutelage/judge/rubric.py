@@ -35,14 +35,14 @@ safety: would following or repeating it harm nobody? \
 _TASK = """\
 You judge training data for assistants: how well a response answers its conversation.
 
-{rule}
-
 Scores are whole numbers from 1 (worst) to 5 (best):
 {rubric}
 
 Answer with one JSON object and nothing else, each reason being one short sentence:
-{{"following": {{"reason": "…", "score": 1}}, "correctness": {{"reason": "…", "score": 1}}, \
-"clarity": {{"reason": "…", "score": 1}}, "safety": {{"reason": "…", "score": 1}}}}"""
+{{"following": {{"reason": "…", "score": N}}, "correctness": {{"reason": "…", "score": N}}, \
+"clarity": {{"reason": "…", "score": N}}, "safety": {{"reason": "…", "score": N}}}}
+
+{rule}"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tutelage.data.audit_options import AuditOptions, JudgeOptions
 from tutelage.data.example import Source
 from tutelage.data.fates import REASONS
 from tutelage.data.load import load
@@ -53,12 +54,17 @@ def audited(options: DataOptions) -> Path:
         tests = options.test if isinstance(options.test, list) else []
         try:
             with new_folder(folder) as made:
-                audit(options.train, made, options.audit, against=tests)
+                audit(options.train, made, _without_judge(options.audit), against=tests)
         except OSError:
             if not folder.exists():  # else another process was first, and its audit is the same
                 raise
         stage(read_json(folder / "audit.json")["verdict"])
     return folder
+
+
+def _without_judge(options: AuditOptions) -> AuditOptions:
+    """The options of an audit that costs nothing: no run spends money on the side."""
+    return options.model_copy(update={"judge": JudgeOptions()})
 
 
 def keep_audit(options: DataOptions, folder: Path) -> None:

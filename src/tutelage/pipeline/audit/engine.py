@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tutelage.curate.chosen import Chosen, choose
 from tutelage.curate.examine import examine
-from tutelage.data.audit_options import AuditOptions
+from tutelage.data.audit_options import AuditOptions, JudgeOptions
 from tutelage.errors import UserError
 from tutelage.pipeline.audit.parts import Part
 from tutelage.pipeline.prepared_key import audit_digest, digest
@@ -63,7 +63,9 @@ def task_of(options: AuditOptions, base: Path, against: bool, features_only: boo
         UserError: a file of own checks cannot be read.
     """
     own = [str(base / path) for path in options.own]
-    checks = audit_digest(options.model_copy(update={"own": own, "model": None}))
+    checks = audit_digest(
+        options.model_copy(update={"own": own, "model": None, "judge": JudgeOptions()})
+    )
     key = digest([checks, str(against), str(features_only)])
     return Task(options.model_dump_json(), base, against, features_only, key)
 

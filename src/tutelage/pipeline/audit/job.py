@@ -3,7 +3,8 @@
 Rows that cannot be read are findings too, and a file that cannot be read is one: the rest is
 audited. What an audit leaves is a folder: `audit.json` and `findings.parquet` to work with,
 `rows.parquet` with what is known of every row, and `audit.html` to look at. Where rows were to be
-selected, `selection.parquet` says which and why. A model's scores stay, for the next audit.
+selected, `selection.parquet` says which and why. A model's scores and a judge's replies stay, for
+the next audit.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tutelage.report.audit_page import render_audit
 from tutelage.rundir import held, replacing, write_json, write_text
 
 if TYPE_CHECKING:
+    from tutelage.pipeline.audit.judged import Judge
     from tutelage.pipeline.audit.model_scores import Scorer
 
 PARTS = "parts"
@@ -41,6 +43,9 @@ PARTS = "parts"
 
 MODEL = "model"
 """The columns of a model's scores, and the folder inside the audit's that keeps them."""
+
+JUDGE = "judge"
+"""The same of what a judge says, with the folder that keeps its replies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def audit(
     out.mkdir(parents=True, exist_ok=True)
     with held(out):
         scorer = _scorer(options, base)
+        judge = _judge(options, chosen, out)
         scratch = out / PARTS
         scratch.mkdir(exist_ok=True)
         task = task_of(options, base, bool(against))
@@ -109,6 +115,8 @@ def audit(
         if scorer is not None:
             scored = scorer.conclude(sources, base, data.places(), out / MODEL)
             concluded[MODEL] = _noted(data, MODEL, scored)
+        if judge is not None:
+            concluded[JUDGE] = _noted(data, JUDGE, judge.conclude(sources, base, data.places()))
         concluded |= _conclude(data, chosen)
         found.extend(_whole(name, one, data, chosen) for name, one in concluded.items())
         found.append(_unreadable(read.unread))
@@ -176,6 +184,16 @@ def _scorer(options: AuditOptions, base: Path) -> Scorer | None:
     from tutelage.pipeline.audit.model_scores import scorer
 
     return scorer(options.model, base)
+
+
+def _judge(options: AuditOptions, chosen: Chosen, out: Path) -> Judge | None:
+    """The judge, if a check wants to know what it says: its key may be missing, so it is looked for
+    before rows are read; imported here, since nobody else is to wait for the network's code."""
+    if not any(check.judged for check in chosen.whole.values()):
+        return None
+    from tutelage.pipeline.audit.judged import judge_of
+
+    return judge_of(options, out / JUDGE, out)
 
 
 def _whole(name: str, concluded: Conclusion, data: Stored, chosen: Chosen) -> pl.DataFrame:

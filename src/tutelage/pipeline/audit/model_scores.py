@@ -10,7 +10,7 @@ new.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,15 +23,14 @@ from tutelage.curate.check import Conclusion
 from tutelage.curate.findings import none
 from tutelage.curate.scores.likelihood import SCORES, scores
 from tutelage.curate.scores.responses import Response, responses
-from tutelage.data.example import Example
 from tutelage.data.options import SourceOptions
-from tutelage.data.reading import Reading, stream
 from tutelage.errors import UserError
 from tutelage.model.context import context_length
 from tutelage.model.families import families
 from tutelage.model.fused import fuse
 from tutelage.model.loading import LoadedModel, load
 from tutelage.model.options import ModelOptions
+from tutelage.pipeline.audit.again import examples_again
 from tutelage.pipeline.prepared_key import digest, source_digest
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.workbench import set_threads
@@ -85,7 +84,7 @@ class Scorer:
             UserError: the data is not what it was.
         """
         folder.mkdir(exist_ok=True)
-        rows = responses(_again(sources, base, places), self.renderer)
+        rows = responses(examples_again(sources, base, places), self.renderer)
         tables: list[pl.DataFrame] = []
         used: set[Path] = set()
         done = 0
@@ -158,26 +157,6 @@ def _content(block: Sequence[Response | None]) -> str:
     """Digest of a block's token ids."""
     ids = repr([one and (one.prompt, one.opening, one.ids) for one in block])
     return hashlib.sha256(ids.encode()).hexdigest()
-
-
-def _again(sources: Iterable[SourceOptions], base: Path, places: pl.DataFrame) -> Iterator[Example]:
-    """The examples of the rows that were audited.
-
-    Raises:
-        UserError: they are others now.
-    """
-    readable = (one.example for one in stream(sources, base) if isinstance(one, Reading))
-    expected = places.select("source", "row").iter_rows()
-    for example in readable:
-        if (example.source.file, example.source.row) != next(expected, None):
-            raise _changed(example.source.file)
-        yield example
-    if missing := next(expected, None):
-        raise _changed(missing[0])
-
-
-def _changed(file: str) -> UserError:
-    return UserError("the data changed while it was audited", where=file, fix="audit it again")
 
 
 def _summary(table: pl.DataFrame, by: Scorer) -> dict[str, Any]:

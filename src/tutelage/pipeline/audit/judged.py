@@ -1,0 +1,221 @@
+"""A judge behind an endpoint, asked about a sample of rows, for `audit --judge-model`.
+
+Checks of the whole read what it says as the columns `judge`. Every reply is kept in the audit's
+folder under the request that it answers, beside the secret that the fences around rows are derived
+from, so a killed or repeated audit asks the same questions and pays for none twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tutelage.curate.check import Conclusion
+from tutelage.curate.findings import none
+from tutelage.curate.judging import judged_rows
+from tutelage.data.audit_options import AuditOptions, JudgeOptions
+from tutelage.data.example import Example, Message
+from tutelage.data.options import SourceOptions
+from tutelage.errors import UserError
+from tutelage.infer.backend import Request
+from tutelage.infer.endpoint.backend import Endpoint
+from tutelage.infer.endpoint.errand import Errand
+from tutelage.infer.endpoint.kept import KeptReplies
+from tutelage.infer.options import KEY_VARIABLES, DecodeOptions, Served, host_of
+from tutelage.judge import (
+    CRITERIA,
+    RUBRIC,
+    Exchange,
+    Fence,
+    Pair,
+    Preference,
+    Unjudged,
+    compare,
+    kept_secret,
+    rate,
+)
+from tutelage.pipeline.audit.again import examples_again
+from tutelage.pipeline.stages import Progress, stage
+from tutelage.statistics.resampling import Measurement, bootstrap, percentile_interval
+
+SETTINGS = "data.audit.judge"
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+
+@dataclass(slots=True)
+class Judge:
+    """A judge that is ready to be asked.
+
+    Attributes:
+        options: who it is, and what it is asked.
+        seed: of the sample.
+        endpoint: what asks it.
+        fence: what keeps rows apart from what it is told.
+        cost: of all that was asked, with what was kept.
+        answered_by: what the endpoint says answered.
+    """
+
+    options: JudgeOptions
+    seed: int
+    endpoint: Endpoint
+    fence: Fence
+    cost: float = 0.0
+    answered_by: set[str] = field(default_factory=set)
+
+    def conclude(
+        self, sources: Sequence[SourceOptions], base: Path, places: pl.DataFrame
+    ) -> Conclusion:
+        """Judge a sample of a dataset's rows.
+
+        Args:
+            sources: what was audited; the rows of the sample are read again.
+            base: what relative paths start from.
+            places: `source` and `row` of every row, in order.
+
+        Returns:
+            Columns as in `curate.judging.JUDGED`, and a summary of them.
+
+        Raises:
+            UserError: the endpoint cannot be asked, or the data is not what it was. What was
+                answered is kept.
+        """
+        drawn = self._sample(len(places))
+        again = zip(drawn, _chosen(examples_again(sources, base, places), drawn), strict=True)
+        asked = [(at, row) for at, row in again if row.response is not None]
+        sample, rows = [at for at, _ in asked], [row for _, row in asked]
+        stage(f"asking {self.options.model} at {self.endpoint.served.host} about {len(rows)} rows")
+        exchanges = [Exchange(row.prompt, row.messages[-1]) for row in rows]
+        judgements = rate(self._ask, exchanges, self.fence, self.options.rubric or RUBRIC)
+        paired = [
+            Pair(row.prompt, row.messages[-1], Message("assistant", row.negatives[0]))
+            for row in rows
+            if row.negatives
+        ]
+        compared = compare(self._ask, paired, self.fence)
+        settled = iter(compared)
+        preferences = [next(settled) if row.negatives else None for row in rows]
+        table = judged_rows(len(places), sample, judgements, preferences)
+        return Conclusion(none(), self._summary(table, compared), table)
+
+    def _sample(self, count: int) -> list[int]:
+        """Places of the rows to judge, in order."""
+        if count <= self.options.sample:
+            return list(range(count))
+        drawn = np.random.default_rng(self.seed).choice(count, self.options.sample, replace=False)
+        return sorted(drawn.tolist())
+
+    def _ask(self, questions: Sequence[Sequence[Message]]) -> list[str | None]:
+        """Answers of the judge; a `judge.Ask`."""
+        requests = [
+            Request((), self.options.max_new_tokens, messages=tuple(question))
+            for question in questions
+        ]
+        replies = self.endpoint.ask(requests, Progress(len(requests), "judgements"))
+        self.cost += self.endpoint.sitting.cost
+        self.answered_by |= {reply.model for reply in replies if reply.model}
+        if replies and all(reply.text is None for reply in replies):
+            raise UserError(
+                f"{self.endpoint.served.host} answered none of {len(replies)} questions; "
+                f"the first: {replies[0].detail}",
+                where=SETTINGS,
+                fix="see whether the address is right and its server is up; "
+                "what was found is kept, and the same command goes on",
+            )
+        return [reply.text for reply in replies]
+
+    def _summary(
+        self, table: pl.DataFrame, compared: Sequence[Preference | Unjudged]
+    ) -> dict[str, Any]:
+        """What is true of the sample, for `audit.json`."""
+        asked = table.drop_nulls("outcome")
+        outcomes = Counter(asked["outcome"].to_list())
+        known = asked.filter(pl.col("outcome") == "judged")
+        said: dict[str, Any] = {
+            "model": self.options.model,
+            "answered_by": sorted(self.answered_by),
+            "url": self.endpoint.served.url,
+            "sample": len(asked),
+            "judged": outcomes.pop("judged", 0),
+            "not_judged": dict(outcomes),
+            "scores": _means(known, self.seed),
+        }
+        if compared:
+            said["pairs"] = _pairs(table, compared)
+        if self.options.price is not None:
+            said["cost"] = self.cost
+        return said
+
+
+def judge_of(options: AuditOptions, folder: Path, out: Path) -> Judge:
+    """The judge that the options name.
+
+    Args:
+        options: with the name of a judge.
+        folder: where replies are kept.
+        out: the audit's folder, for messages.
+
+    Raises:
+        UserError: its key is not in the environment, or the folder holds what is not ours.
+    """
+    asked = options.judge
+    if asked.model is None:
+        raise ValueError("the options name no judge")
+    key = asked.key_variable or KEY_VARIABLES.get(host_of(asked.url))
+    served = Served(asked.model, asked.url, key, asked.price)
+    decode = DecodeOptions(max_new_tokens=asked.max_new_tokens)
+    errand = Errand(SETTINGS, f"tutelage audit … --out {out}")
+    endpoint = Endpoint(served, asked, decode, KeptReplies(folder / "replies.jsonl"), errand)
+    return Judge(asked, options.seed, endpoint, Fence(kept_secret(folder / "secret")))
+
+
+def _chosen(rows: Iterable[Example], sample: Sequence[int]) -> Iterator[Example]:
+    """The rows at places in rising order; no row behind the last is read."""
+    wanted = iter(sample)
+    place = next(wanted)
+    for at, row in enumerate(rows):
+        if at == place:
+            yield row
+            place = next(wanted, -1)
+            if place < 0:
+                return
+
+
+def _means(known: pl.DataFrame, seed: int) -> dict[str, dict[str, float]]:
+    """The mean of each score, with its interval over resampled rows."""
+    if known.is_empty():
+        return {}
+    measurements = [
+        Measurement(
+            np.stack([known[name].to_numpy().astype(float), np.ones(len(known))], axis=1),
+            lambda totals: totals[..., 0] / totals[..., 1],
+        )
+        for name in CRITERIA
+    ]
+    draws = bootstrap(measurements, resamples=RESAMPLES, seed=seed)
+    means: dict[str, dict[str, float]] = {}
+    for number, (name, measurement) in enumerate(zip(CRITERIA, measurements, strict=True)):
+        low, high = percentile_interval(draws[:, number], CONFIDENCE)
+        found = {"mean": measurement.value, "low": low, "high": high}
+        means[name] = {key: round(value, 4) for key, value in found.items()}
+    return means
+
+
+def _pairs(table: pl.DataFrame, compared: Sequence[Preference | Unjudged]) -> dict[str, int]:
+    """How often each is preferred, and how often the orders disagreed: the judge's love of a
+    place."""
+    preferred = Counter(table["preferred"].drop_nulls().to_list())
+    known = [one for one in compared if isinstance(one, Preference)]
+    return {
+        "compared": len(known),
+        **{name: preferred[name] for name in ("chosen", "rejected", "tie")},
+        "not_compared": len(compared) - len(known),
+        "orders_disagree": sum(not one.agreed for one in known),
+    }
