@@ -14,6 +14,7 @@ from tutelage.statistics.correction import holm
 from tutelage.statistics.effects import Effect
 from tutelage.statistics.intervals import value_interval, wilson
 from tutelage.statistics.paired import Comparison, PairedDraws, average, compare, paired_draws
+from tutelage.statistics.power import detectable, detectable_from_error, detectable_share
 from tutelage.statistics.resampling import (
     Interval,
     Measurement,
@@ -35,6 +36,9 @@ __all__ = [
     "bootstrap",
     "cohen_kappa",
     "compare",
+    "detectable",
+    "detectable_from_error",
+    "detectable_share",
     "fleiss_kappa",
     "holm",
     "krippendorff_alpha",
