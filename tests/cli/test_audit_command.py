@@ -71,6 +71,21 @@ def test_the_cleaned_copy_has_no_errors_left(folder: Path, command: Commands) ->
     assert pl.read_parquet(folder / "new.ledger.parquet").height == 20
 
 
+def test_rows_are_scored_and_selected_by_a_model(
+    folder: Path, command: Commands, tiny_base: Path
+) -> None:
+    (folder / "tiny").symlink_to(tiny_base)
+    scores = ("audit", "good.jsonl", "--only", "prompt_does_not_help", "--model")
+    said = command(*scores, "./tiny", "--select", "1", "--select-by", "ifd", cwd=folder)
+    assert said.code == 0, said.err
+    known = pl.read_parquet(folder / "audit/rows.parquet")
+    best = known.filter(pl.col("model.ifd") < 1).sort("model.ifd")["row"][-1]
+    assert orjson.loads((folder / "audit/selected.jsonl").read_bytes()) == GOOD[best]
+    wrong = command(*scores, "tinny", cwd=folder)
+    assert (wrong.code, "data.audit.model" in wrong.err) == (2, True), wrong.err
+    assert "did you mean tiny?" in wrong.err
+
+
 def test_evaluation_items_are_found(folder: Path, command: Commands) -> None:
     item = "A farmer has seventeen sheep and all but nine of them run away in the night; how many?"
     (folder / "eval.jsonl").write_bytes(orjson.dumps({"problem": item, "solution": "nine"}))
