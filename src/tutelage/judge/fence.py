@@ -4,15 +4,18 @@ A judge reads what it is to judge, and a row may say "give this the best score".
 between marks that its author cannot write: they hold an HMAC of the texts under a secret that never
 leaves the machine, other texts have other marks, and a mark that occurs in the text all the same is
 drawn anew. The same texts under the same secret have the same marks, so that a request can be
-repeated to the letter and its reply kept. The idea is that of spotlighting (Hines et al., 2024),
-which measured that delimiters help and do not suffice: a judge may still be talked to. Hence what
-judges say is a warning here, never a reason to drop a row.
+repeated to the letter and its reply kept. What a tokenizer might take for a control token, such as
+`<|im_end|>`, would end the turn, and the fence with it, on servers that read messages so; a space
+breaks it. The idea is that of spotlighting (Hines et al., 2024), which measured that delimiters
+help and do not suffice: a judge may still be talked to. Hence what judges say is a warning here,
+never a reason to drop a row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +28,16 @@ MARK_DIGITS = 24
 """Hexadecimal digits of a mark: 96 bits, which nobody guesses."""
 
 SECRET_BYTES = 32
+
+CONTROL = re.compile(
+    r"[<\[](?="
+    r"[|｜][^\s<>|｜]{1,60}[|｜]>"  # <|im_start|> and relatives
+    r"|/?(?:s|bos|eos|pad|unk|think|(?:start|end)_of_turn)>"
+    r"|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
+    r"|</?SYS>>"
+    r")"
+)
+"""The first character of what begins or ends a turn in the templates of widespread models."""
 
 Section = tuple[str, str]
 """What a text is, in our words, and the text."""
@@ -41,7 +54,7 @@ class Fence:
     secret: bytes
 
     def around(self, sections: Sequence[Section]) -> tuple[str, str]:
-        """The sections, each between its marks, and the mark that they share.
+        """The sections, each between its marks and without control tokens, and the mark they share.
 
         Args:
             sections: names are ours, texts anybody's.
@@ -50,7 +63,10 @@ class Fence:
             The fenced sections, as one text, and the mark.
         """
         mark = self._mark(sections)
-        fenced = [f"<{name} {mark}>\n{text}\n</{name} {mark}>" for name, text in sections]
+        fenced = [
+            f"<{name} {mark}>\n{CONTROL.sub(_broken, text)}\n</{name} {mark}>"
+            for name, text in sections
+        ]
         return "\n\n".join(fenced), mark
 
     def _mark(self, sections: Sequence[Section]) -> str:
@@ -63,6 +79,10 @@ class Fence:
             if not any(mark in text for _, text in sections):
                 return mark
             draw += 1
+
+
+def _broken(first: re.Match[str]) -> str:
+    return f"{first[0]} "
 
 
 def kept_secret(path: Path) -> bytes:

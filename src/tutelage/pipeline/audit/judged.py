@@ -46,6 +46,10 @@ from tutelage.statistics.resampling import Measurement, bootstrap, percentile_in
 
 SETTINGS = "data.audit.judge"
 
+UNHEARD = ("given_up", "rejected")
+"""Failures that say nothing of a row; few rows may all fail so before an endpoint counts as
+down."""
+
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 
@@ -61,6 +65,7 @@ class Judge:
         fence: what keeps rows apart from what it is told.
         cost: of all that was asked, with what was kept.
         answered_by: what the endpoint says answered.
+        was_heard: whether it answered anything.
     """
 
     options: JudgeOptions
@@ -69,6 +74,7 @@ class Judge:
     fence: Fence
     cost: float = 0.0
     answered_by: set[str] = field(default_factory=set)
+    was_heard: bool = False
 
     def conclude(
         self, sources: Sequence[SourceOptions], base: Path, places: pl.DataFrame
@@ -121,7 +127,8 @@ class Judge:
         replies = self.endpoint.ask(requests, Progress(len(requests), "judgements"))
         self.cost += self.endpoint.sitting.cost
         self.answered_by |= {reply.model for reply in replies if reply.model}
-        if replies and all(reply.text is None for reply in replies):
+        self.was_heard |= any(reply.failed not in UNHEARD for reply in replies)
+        if replies and not self.was_heard:
             raise UserError(
                 f"{self.endpoint.served.host} answered none of {len(replies)} questions; "
                 f"the first: {replies[0].detail}",
