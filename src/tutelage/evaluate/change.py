@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from tutelage.statistics import Interval
+from tutelage.statistics import Effect, Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +21,20 @@ class Change:
         scale: value of a perfect score.
         higher_is_better: the metric's direction.
         base: value of the base model.
-        base_interval: its bootstrap interval.
+        base_interval: its interval.
         tuned: value of the tuned model.
-        tuned_interval: its bootstrap interval.
+        tuned_interval: its interval.
         difference: tuned minus base.
-        interval: its paired bootstrap interval.
+        interval: its paired interval.
         p_value: of the difference, two-sided.
         p_corrected: the same after Holm's correction over its family.
         significant: whether that is below one minus the confidence.
         signature: how the value was computed.
         details: what the metric adds, for `base` and for `tuned`.
+        standard_error: bootstrap standard error of the difference.
+        detectable: the smallest difference that so many items, of answers that vary so, would have
+            shown in this family four times in five; None where nothing varied.
+        effects: effect sizes by name, for means over items.
     """
 
     task: str
@@ -51,6 +55,9 @@ class Change:
     significant: bool
     signature: str
     details: dict[str, Any]
+    standard_error: float | None = None
+    detectable: float | None = None
+    effects: dict[str, Effect] = field(default_factory=dict)
 
     @property
     def improved(self) -> bool:

@@ -26,6 +26,7 @@ from tutelage.statistics import (
     Measurement,
     PairedDraws,
     average,
+    detectable_from_error,
     holm,
     paired_draws,
 )
@@ -112,8 +113,8 @@ def _draws(
 
     def measured(scores: dict[str, Scores]) -> list[Measurement]:
         return [
-            Measurement(found.statistics, METRICS.get(name).aggregate)
-            for name, found in scores.items()
+            Measurement(found.statistics, metric.aggregate, bounds=(0, metric.scale))
+            for metric, found in ((METRICS.get(name), found) for name, found in scores.items())
         ]
 
     draws = paired_draws(measured(base), measured(tuned), resamples=options.resamples, seed=seed)
@@ -145,6 +146,8 @@ def _change(
         significant=False,
         signature=base.signature,
         details=details if any(details.values()) else {},
+        standard_error=found.standard_error,
+        effects=found.effects,
     )
 
 
@@ -186,15 +189,23 @@ def _means(
                 significant=False,
                 signature=f"primary|mean over {len(side)} tasks|each as a share of its scale",
                 details={},
+                standard_error=found.standard_error,
             )
         )
     return rows
 
 
 def _corrected(family: Sequence[Change], confidence: float) -> list[Change]:
-    """Rows with Holm's correction over the family, and whether they are significant."""
+    """Rows corrected by Holm's procedure over the family, with what it could have shown."""
     adjusted = holm([change.p_value for change in family])
     return [
-        replace(change, p_corrected=p_value, significant=p_value < 1 - confidence)
+        replace(
+            change,
+            p_corrected=p_value,
+            significant=p_value < 1 - confidence,
+            detectable=detectable_from_error(
+                change.standard_error or 0, confidence=confidence, tests=len(family)
+            ),
+        )
         for change, p_value in zip(family, adjusted, strict=True)
     ]
