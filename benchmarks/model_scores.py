@@ -56,7 +56,7 @@ def main() -> None:
     by = scorer(given.model, Path())
 
     def score(some: Sequence[Row]) -> pl.DataFrame:
-        texts = list(responses(_examples(some), by.renderer))
+        texts = [one for one in responses(_examples(some), by.renderer) if one is not None]
         return scores(texts, families.get(by.loaded.family), by.loaded.model)
 
     start = time.perf_counter()
@@ -64,7 +64,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     print(f"{len(rows) / seconds:.2f} rows a second ({by.loaded.dtype}, {seconds:.0f} s)")
     bad = score(moved)
-    for name in ("ifd", "loss", "perplexity"):
+    for name in ("ifd", "loss"):
         print(f"moved responses by {name}: {_area(good[name], bad[name])}")
     both = _found("prompt_does_not_help", [*rows, *moved], pl.concat([good, bad]))
     _print("prompt_does_not_help", both, len(rows), len(moved))

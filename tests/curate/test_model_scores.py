@@ -62,7 +62,8 @@ def chat(tokenizer: PreTrainedTokenizerBase, turns: Sequence[tuple[str, str]]) -
 @pytest.mark.parametrize("kind", ["llama", "gemma2"])
 def test_they_equal_a_plain_pass_over_each_row_alone(kind: str) -> None:
     family, model = families.get("causal"), tiny_models.make_model(kind)
-    found = scores(list(responses(map(example, TURNS), renderer())), family, model)
+    given = [one for one in responses(map(example, TURNS), renderer()) if one is not None]
+    found = scores(given, family, model)
     assert dict(found.schema) == SCORES
     plain = tiny_models.make_model(kind, attn_implementation="eager").double()
     tokenizer = tiny_models.make_tokenizer()
@@ -76,17 +77,20 @@ def test_they_equal_a_plain_pass_over_each_row_alone(kind: str) -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
-def test_what_cannot_be_scored_is_null_and_moves_no_other_line() -> None:
+def test_what_has_no_response_or_no_room_for_it_cannot_be_scored() -> None:
     unanswered = Example((Message("user", "Why?"),), Source("made.jsonl", 1), negatives=("No.",))
     full = example([("user", "the cat sat on the mat, " * 9), ("assistant", "no room")])
     given = list(responses([example(TURNS[0]), unanswered, full, example(TURNS[1])], renderer(40)))
     assert [one is None for one in given] == [False, True, True, False]
-    family, model = families.get("causal"), tiny_models.make_model("llama")
-    found = scores(given, family, model)
-    assert found["loss"].is_null().to_list() == [False, True, True, False]
-    alone = scores([given[0], given[3]], family, model)
-    assert found.drop_nulls().equals(alone)
-    assert scores([None], family, model)["tokens"].to_list() == [None]
+
+
+def test_the_token_that_ends_the_turn_is_no_part_of_a_response() -> None:
+    (given,) = responses([example(TURNS[1])], renderer())
+    assert given is not None
+    tokenizer = tiny_models.make_tokenizer()
+    assert tokenizer.decode(given.ids) == "x"
+    assert tokenizer.decode(given.opening) == "<|user|></s><|assistant|>"
+    assert given.prompt[-1:] == given.opening[-1:]
 
 
 def test_a_long_response_is_scored_as_far_as_it_fits() -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import tiny_masked
-from tutelage.curate.scores.likelihood import SCORES
+from tutelage.curate.scores.likelihood import SCORES, scores
 from tutelage.data.audit_options import AuditOptions
 from tutelage.data.options import SourceOptions
 from tutelage.errors import UserError
@@ -87,7 +87,6 @@ def test_only_what_is_new_is_scored_again(
 ) -> None:
     monkeypatch.setattr(model_scores, "BLOCK", 3)
     scored: list[int] = []
-    compute = model_scores.scores
 
     def killed(given: Any, *rest: Any) -> pl.DataFrame:
         if len(scored) == 2:
@@ -96,7 +95,7 @@ def test_only_what_is_new_is_scored_again(
 
     def counted(given: Any, *rest: Any) -> pl.DataFrame:
         scored.append(len(given))
-        return compute(given, *rest)
+        return scores(given, *rest)
 
     monkeypatch.setattr(model_scores, "scores", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -107,11 +106,23 @@ def test_only_what_is_new_is_scored_again(
     first = known(data)
     run(data, tiny_base)
     assert scored == [3, 3, 1] and known(data).equals(first)
-    write(data / "rows.jsonl", [*ROWS[:5], {"instruction": "What is pink?", "output": "tea"}])
+    changed = [ROWS[0], {"instruction": "What is tea?", "output": "tea"}, *ROWS[2:-1], ROWS[3]]
+    write(data / "rows.jsonl", changed)
     run(data, tiny_base)
-    assert scored == [3, 3, 1, 3]
-    assert known(data)["loss"].to_list()[:5] == first["loss"].to_list()[:5]
-    assert len(list((data / "out/model").iterdir())) == 3  # what is no longer there is not kept
+    assert scored == [3, 3, 1, 1]
+    again = known(data)
+    assert again[[0, 2, 3, 4, 5, 7]].equals(first[[0, 2, 3, 4, 5, 6]])
+    assert again[6].equals(first[3])  # the same row once more
+    (left,) = (data / "out/model").iterdir()
+    assert len(pl.read_ipc(left)) == 7  # what is no longer there is not kept
+
+
+def test_a_row_that_cannot_be_scored_has_nulls(data: Path, tiny_base: Path) -> None:
+    write(data / "chats.jsonl", [{"instruction": "the cat " * 200, "output": "no room"}])
+    said = run(data, tiny_base).summary["dataset"]["model"]
+    assert (said["scored"], said["not_scored"]) == (6, 1)
+    assert known(data).null_count().row(0) == (1,) * len(SCORES)
+    assert known(data)["loss"].is_null().to_list() == [False] * 6 + [True]
 
 
 def test_rows_are_selected_by_ifd(data: Path, tiny_base: Path) -> None:

@@ -26,39 +26,30 @@ SCORES = {
     "perplexity": pl.Float32,
 }
 """Tokens of the response that were scored; their mean loss in nats given the prompt, and given an
-empty one; the first over the second; and the exponential of the first. Null where a row has no
-response that can be scored; the ratio also where the response is certain without a prompt."""
+empty one; the first over the second, null where that is 0; and the exponential of the first."""
 
 
-def scores(
-    given: Sequence[Response | None], family: Family, model: PreTrainedModel
-) -> pl.DataFrame:
+def scores(given: Sequence[Response], family: Family, model: PreTrainedModel) -> pl.DataFrame:
     """Score responses; what their prompts have in common is read once.
 
     Args:
-        given: None gives a line of nulls.
+        given: in any number.
         family: of decoder-only models.
         model: the model.
 
     Returns:
-        Columns as in `SCORES`, a line for each response.
+        Columns as in `SCORES`, a line for each response; none depends on the others.
     """
-    known = [response for response in given if response is not None]
-    starts = [start for one in known for start in (len(one.prompt), len(one.opening))]
-    texts = [before + one.ids for one in known for before in (one.prompt, one.opening)]
+    starts = [start for one in given for start in (len(one.prompt), len(one.opening))]
+    texts = [before + one.ids for one in given for before in (one.prompt, one.opening)]
     found = log_likelihoods(family, model, texts, starts)
     losses = np.array([-values.mean(dtype=np.float64) for values in found]).reshape(-1, 2)
-    lines = iter(losses.tolist())
-    rows = [None if one is None else _line(one, *next(lines)) for one in given]
-    columns = {name: [None if row is None else row[name] for row in rows] for name in SCORES}
-    return pl.DataFrame(columns, schema=SCORES)
-
-
-def _line(response: Response, loss: float, alone: float) -> dict[str, float | None]:
-    return {
-        "tokens": len(response.ids),
+    loss, alone = pl.Series(losses[:, 0]), pl.Series(losses[:, 1])
+    columns = {
+        "tokens": pl.Series([len(one.ids) for one in given], dtype=pl.UInt32),
         "loss": loss,
         "loss_alone": alone,
-        "ifd": loss / alone if alone > 0 else None,
-        "perplexity": float(np.exp(loss)),
+        "ifd": pl.select(pl.when(alone > 0).then(loss / alone)).to_series(),
+        "perplexity": loss.exp(),
     }
+    return pl.DataFrame(columns).cast(SCORES)  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ class HighPerplexity(WholeCheck):
     severity = "info"
     title = "Response is unusually hard to foretell"
     suggestion = "Look at it: it may be broken, in another language, or about something else."
+    precision = "0.762 [0.549, 0.894] on Alpaca, a tenth of it with its words mixed up"
+    recall = "0.800 [0.584, 0.919] on Alpaca with a response's words mixed up"
     scored = True
 
     def conclude(self, data: Dataset) -> Conclusion:

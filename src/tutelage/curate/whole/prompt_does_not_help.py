@@ -23,6 +23,8 @@ class PromptDoesNotHelp(WholeCheck):
     suggestion = (
         "Look at it: the response may belong to another prompt, or say nothing of this one."
     )
+    precision = "0.989 [0.962, 0.997] on Alpaca, half of it with another row's response"
+    recall = "0.930 [0.886, 0.958] on Alpaca with another row's response"
     scored = True
 
     def conclude(self, data: Dataset) -> Conclusion:

@@ -1,16 +1,15 @@
 """Scores of every row's response by a local model, for `audit --model`.
 
-Checks of the whole and selection read them as the columns `model`. A model takes seconds for what
-rules do in a microsecond, so rows are scored in blocks of some hundred, and a block is kept under a
-digest of all that decides its scores: the model's files, the token ids, the precision and our code.
-A killed audit goes on where it was, and one of changed data or other checks scores only what is
-new.
+Checks of the whole and selection read them as the columns `model`. A model takes a second for what
+rules do in some microseconds, so what it said of a row is kept under a digest of all that decides
+it: the model's files, the token ids, the precision and our code. A killed audit goes on within some
+hundred rows of where it was, and one of changed data scores the rows that are new.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -39,8 +38,12 @@ from tutelage.prompt.renderer import Renderer
 from tutelage.rundir import replacing
 
 BLOCK = 256
-"""Rows of a block: two minutes' work for a small model on two cores, and enough for prompts that
-begin alike to meet."""
+"""Rows scored at a time: two minutes' work for a small model on two cores, and enough for prompts
+that begin alike to meet."""
+
+KEPT = "scores.arrow"
+KEPT_COLUMNS = {"name": pl.String, **SCORES}
+"""Scores, under the digest of all that decides them."""
 
 ROOMS = ("curate/scores", "infer", "model", "prompt")
 """Source that decides a score beside the token ids."""
@@ -75,30 +78,47 @@ class Scorer:
             sources: what was audited; read again, for a part holds earlier turns as one text.
             base: what relative paths start from.
             places: `source` and `row` of every row, in order.
-            folder: where blocks are kept; what is there and not of these rows is removed.
+            folder: where scores are kept; those that are not of these rows are removed.
 
         Returns:
-            Columns as in `curate.scores.likelihood.SCORES`, and a summary of them.
+            Columns as in `curate.scores.likelihood.SCORES`, null where a row has no response that
+            can be scored, and a summary of them.
 
         Raises:
             UserError: the data is not what it was.
         """
         folder.mkdir(exist_ok=True)
         rows = responses(examples_again(sources, base, places), self.renderer)
-        tables: list[pl.DataFrame] = []
-        used: set[Path] = set()
-        done = 0
+        found = _kept(folder)
+        known = set(found["name"])
+        names: list[str | None] = []
         while block := list(islice(rows, BLOCK)):
-            path = folder / f"{digest([self.key, _content(block)])}.arrow"
-            tables.append(_scored(self, block, path))
-            used.add(path)
-            done += len(block)
-            stage(f"{done:,} of {len(places):,} rows scored by {self.name}")
-        for path in folder.glob("*.arrow"):
-            if path not in used:
-                path.unlink()
-        table = pl.concat(tables)
+            named = [None if one is None else self._name(one) for one in block]
+            pairs = zip(named, block, strict=True)
+            new = {name: one for name, one in pairs if name and one and name not in known}
+            if new:
+                found = found.vstack(self._scored(new, folder))
+                known.update(new)
+            names += named
+            stage(f"{len(names):,} of {len(places):,} rows scored by {self.name}")
+        _keep(found.filter(pl.col("name").is_in(names)), folder)
+        order = pl.DataFrame({"name": names}, schema={"name": pl.String})
+        table = order.join(found, on="name", how="left", maintain_order="left").drop("name")
         return Conclusion(none(), _summary(table, self), table)
+
+    def _name(self, response: Response) -> str:
+        """Digest of all that decides a response's scores."""
+        ids = hashlib.sha256(repr((response.prompt, response.opening, response.ids)).encode())
+        return digest([self.key, ids.hexdigest()])
+
+    def _scored(self, new: Mapping[str, Response], folder: Path) -> pl.DataFrame:
+        """The scores of new responses by name, once they are in a file."""
+        family = families.get(self.loaded.family)
+        found = scores(list(new.values()), family, self.loaded.model)
+        table = found.select(pl.Series("name", list(new)), pl.all())
+        with replacing(folder / f"{digest(new)}.arrow") as temporary:
+            table.write_ipc(temporary)
+        return table
 
 
 def scorer(model: str, base: Path) -> Scorer:
@@ -144,19 +164,20 @@ def _loaded(base: str) -> LoadedModel:
         raise UserError(error.what, where=WHERE, fix=error.fix) from error
 
 
-def _scored(by: Scorer, block: Sequence[Response | None], path: Path) -> pl.DataFrame:
-    """The scores of a block, computed if they are not there."""
-    if not path.exists():
-        found = scores(block, families.get(by.loaded.family), by.loaded.model)
-        with replacing(path) as temporary:
-            found.write_ipc(temporary)
-    return pl.read_ipc(path)
+def _kept(folder: Path) -> pl.DataFrame:
+    """The scores that earlier audits left, or this one before it was killed."""
+    tables = [pl.read_ipc(path) for path in sorted(folder.glob("*.arrow"))]
+    readable = [table for table in tables if table.schema == KEPT_COLUMNS]  # not by other versions
+    return pl.concat([pl.DataFrame(schema=KEPT_COLUMNS), *readable]).unique("name")
 
 
-def _content(block: Sequence[Response | None]) -> str:
-    """Digest of a block's token ids."""
-    ids = repr([one and (one.prompt, one.opening, one.ids) for one in block])
-    return hashlib.sha256(ids.encode()).hexdigest()
+def _keep(found: pl.DataFrame, folder: Path) -> None:
+    """Leave these scores in one file."""
+    with replacing(folder / KEPT) as temporary:
+        found.write_ipc(temporary)
+    for path in folder.glob("*.arrow"):
+        if path.name != KEPT:
+            path.unlink()
 
 
 def _summary(table: pl.DataFrame, by: Scorer) -> dict[str, Any]:
