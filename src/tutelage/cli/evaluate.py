@@ -1,4 +1,6 @@
-"""`tutelage eval`: compare a run's tuned model with its base, or two models behind endpoints."""
+"""`tutelage eval`: compare a run's tuned model with its base, two models behind endpoints, or any
+run or model by suites.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,26 @@ from tutelage.errors import UserError
 
 def evaluate(
     run: Annotated[
-        Path, typer.Argument(help="Run folder; or with --out a recipe, of models at endpoints.")
+        str,
+        typer.Argument(
+            help="Run folder, or a model (--suite); or with --out a recipe, of models at endpoints."
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Run folder to make, for a recipe.")
+        Path | None,
+        typer.Option("--out", "-o", help="Run folder to make, for a recipe; folder for suites."),
     ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A suite to ask (`tutelage suites` lists them), or all; may be repeated."
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Run or model to compare with; of a run its own base by default."),
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Ask at most 15 questions of a suite.")] = False,
     endpoint: Annotated[
         str | None, typer.Option(help="Address to ask --base and --tuned at; by default OpenAI's.")
     ] = None,
@@ -32,21 +49,65 @@ def evaluate(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask base and tuned model the held-out items and compare them, paired."""
+    """Ask base and tuned model the held-out items, or suites, and compare them, paired."""
     import orjson
 
+    if suite or against or quick or not (Path(run).is_file() or _is_run(Path(run))):
+        _by_suites(run, suite or [], against, out, settings or [], quick=quick, as_json=as_json)
+        return
+    where = Path(run)
     named = {"base": base, "tuned": tuned}
     overrides = [
-        *(_at(endpoint, run) if endpoint else []),
+        *(_at(endpoint, where) if endpoint else []),
         *(settings or []),
         *(f"evaluate.endpoint.{key}={json.dumps(value)}" for key, value in named.items() if value),
     ]
-    metrics = _metrics(run, out, overrides, overwrite=overwrite)
+    metrics = _metrics(where, out, overrides, overwrite=overwrite)
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
         return
     show(metrics)
     typer.echo(f"report: {out / 'report.html'}" if out else f"next: tutelage report {run}")
+    _end(metrics.get("suites"))
+
+
+def _is_run(path: Path) -> bool:
+    return (path / "recipe.yaml").is_file()
+
+
+def _by_suites(
+    name: str,
+    suites: list[str],
+    against: str | None,
+    out: Path | None,
+    settings: list[str],
+    *,
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Ask suites of a run or a model, and tell what they came to."""
+    import orjson
+
+    from tutelage.cli.suites import show_results
+    from tutelage.pipeline.suites.evaluate import evaluate_suites
+
+    results = evaluate_suites(
+        name, suites, against=against, out=out, quick=quick, overrides=settings
+    )
+    if as_json:
+        typer.echo(orjson.dumps(results, option=orjson.OPT_INDENT_2).decode())
+    else:
+        show_results(results)
+        typer.echo(f"results: {results['folder']}")
+    _end(results)
+
+
+def _end(results: dict[str, Any] | None) -> None:
+    """Exit code 1 if a condition of `evaluate.fail_if` holds."""
+    if results and results["failed"]:
+        for condition in results["failed"]:
+            typer.echo(f"failed: {condition}", err=True)
+        raise typer.Exit(1)
 
 
 def _at(address: str, run: Path) -> list[str]:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from tutelage.evaluate.gates import checked_conditions
+from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.infer.options import DecodeOptions, EndpointOptions
 from tutelage.options import Options
 
@@ -73,6 +75,21 @@ class EvaluateOptions(Options):
     max_items: int | None = Field(default=None, ge=1)
     """Ask at most this many items of each task, drawn with the data's seed."""
 
+    suites: list[SuiteOptions] = []
+    """What else both models are asked, by `tutelage eval --suite` or here; see the evaluation
+    page. `tutelage suites` lists what there is."""
+
+    suite_files: str | None = None
+    """Folder of public evaluation sets, each as its publisher lays it out."""
+
+    suite_items: int | None = Field(default=50, ge=1)
+    """Ask at most this many questions of a suite, drawn with `seed`; null asks all of them."""
+
+    fail_if: list[str] = []
+    """Conditions under which `tutelage eval` ends with exit code 1, such as
+    `ifeval.prompt_strict < 0.2` (of the tuned model), `mmlu.accuracy worsens` or `any worsens`
+    (significantly, after correction)."""
+
     general_text: str | None = "builtin"
     """Text that was not tuned on, to measure forgetting by its log-likelihood: `builtin`, a text
     or JSONL file (one document a paragraph, or field `text`), or null for none."""
@@ -90,3 +107,19 @@ class EvaluateOptions(Options):
     @classmethod
     def _metrics_are_a_choice(cls, metrics: list[str]) -> list[str]:
         return checked_metrics(metrics)
+
+    @field_validator("fail_if")
+    @classmethod
+    def _fail_if_is_understood(cls, fail_if: list[str]) -> list[str]:
+        return checked_conditions(fail_if)
+
+    @field_validator("suites")
+    @classmethod
+    def _suites_differ(cls, suites: list[SuiteOptions]) -> list[SuiteOptions]:
+        names = [suite.called for suite in suites]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f"found twice: {', '.join(sorted(twice))}; give each suite a `name` of its own"
+            )
+        return suites

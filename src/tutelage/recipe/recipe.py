@@ -210,6 +210,12 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
         values["prompt"]["template"] = absolute(recipe.prompt.template)
     if recipe.evaluate.general_text not in (None, "builtin"):
         values["evaluate"]["general_text"] = absolute(str(recipe.evaluate.general_text))
+    if recipe.evaluate.suite_files is not None:
+        values["evaluate"]["suite_files"] = absolute(recipe.evaluate.suite_files)
+    for suite in values["evaluate"]["suites"]:
+        for source in suite["data"]:
+            if not source["path"].startswith("hub:"):
+                source["path"] = absolute(source["path"])
     for section, key in ((values["model"], "base"), (values["data"]["audit"], "model")):
         named = section[key]
         if named and (named.startswith((".", "~", "/")) or (folder / named).is_dir()):

@@ -20,6 +20,7 @@ class CausalInference:
     """See `Inference` for what each method gives."""
 
     chooses = False
+    weighs = True
 
     def backend(
         self,
@@ -43,6 +44,17 @@ class CausalInference:
     ) -> list[np.ndarray]:
         """Of every token but the first."""
         return log_likelihoods(family, model, texts)
+
+    def answer_log_probabilities(
+        self,
+        family: Family,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+    ) -> list[np.ndarray]:
+        """Of every token of an answer, behind its prompt."""
+        whole = [(*prompt, *answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        return log_likelihoods(family, model, whole, [len(prompt) for prompt in prompts])
 
 
 inferences.register("causal")(CausalInference())

@@ -31,6 +31,7 @@ class EncoderDecoderInference:
     """See `Inference` for what each method gives."""
 
     chooses = False
+    weighs = False
 
     def backend(
         self,
@@ -57,6 +58,16 @@ class EncoderDecoderInference:
         """Of every token of the second half, given the first."""
         model.train(False)
         return [_second_half(family, model, form, text) for text in texts]
+
+    def answer_log_probabilities(
+        self,
+        family: Family,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+    ) -> list[np.ndarray]:
+        """Not of this family."""
+        raise NotImplementedError("an encoder-decoder's answers are not weighed")
 
 
 def _second_half(

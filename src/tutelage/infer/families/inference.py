@@ -22,6 +22,11 @@ class Inference(Protocol):
         """Whether its backend takes the choices of a request."""
         ...
 
+    @property
+    def weighs(self) -> bool:
+        """Whether it tells how likely given answers are, by `answer_log_probabilities`."""
+        ...
+
     def backend(
         self,
         family: Family,
@@ -61,5 +66,28 @@ class Inference(Protocol):
 
         Returns:
             For each text float32 in nats; how many of its tokens have one depends on the family.
+        """
+        ...
+
+    def answer_log_probabilities(
+        self,
+        family: Family,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+    ) -> list[np.ndarray]:
+        """Log-probabilities of given answers' tokens; only of a family that weighs.
+
+        Args:
+            family: the model's kind.
+            model: the model.
+            prompts: token ids, one prompt for each answer; what they share is read once.
+            answers: token ids, at least one each.
+
+        Returns:
+            For each answer, (tokens,) float32 in nats.
+
+        Raises:
+            NotImplementedError: the family does not weigh.
         """
         ...

@@ -25,6 +25,7 @@ class MaskedInference:
     """See `Inference` for what each method gives."""
 
     chooses = True
+    weighs = False
 
     def backend(
         self,
@@ -72,6 +73,18 @@ class MaskedInference:
             told = values.gather(1, targets[:, None])[:, 0]
             found[at][places - 1] = told.float().cpu().numpy()
         return found
+
+    def answer_log_probabilities(
+        self,
+        family: Family,
+        model: PreTrainedModel,
+        prompts: Sequence[Sequence[int]],
+        answers: Sequence[Sequence[int]],
+    ) -> list[np.ndarray]:
+        """Not of this family."""
+        raise NotImplementedError(
+            "a masked language model fills places, of which an answer has a fixed number"
+        )
 
 
 def blank_of(form: Form) -> int:

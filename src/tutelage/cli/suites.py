@@ -1,0 +1,120 @@
+"""`tutelage suites` and `tutelage compare`: what can be asked, and two evaluations side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tutelage.cli.arguments import AsJson
+
+
+def suites(
+    files: Annotated[
+        Path | None, typer.Option(help="Folder of public evaluation sets, to see which are there.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the suites that a model can be asked."""
+    import orjson
+    from rich.console import Console
+    from rich.table import Table
+
+    from tutelage.evaluate.suite import AREAS, SUITES
+
+    entries: list[dict[str, Any]] = [
+        {
+            "suite": name,
+            "area": suite.area,
+            "title": suite.title,
+            "data": suite.data,
+            "there": None if files is None or not suite.data else (files / suite.data).exists(),
+        }
+        for name, suite in ((name, SUITES.get(name)) for name in SUITES.names())
+    ]
+    entries.sort(key=lambda entry: (AREAS.index(entry["area"]), entry["suite"]))
+    if as_json:
+        typer.echo(orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode())
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("area", "suite", "what it asks", "data"):
+        table.add_column(column)
+    area = ""
+    for entry in entries:
+        data = entry["data"] or "shipped, or your own"
+        if entry["there"] is False:
+            data += " (not there)"
+        table.add_row(
+            entry["area"] if entry["area"] != area else "", entry["suite"], entry["title"], data
+        )
+        area = entry["area"]
+    Console(highlight=False, markup=False).print(table)
+    typer.echo("ask with: tutelage eval RUN --suite NAME --set evaluate.suite_files=FOLDER")
+
+
+def compare(
+    evaluations: Annotated[
+        list[Path], typer.Argument(help="Runs or evaluations; the others against the first.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path(
+        "evaluations/compared"
+    ),
+    confidence: Annotated[float, typer.Option(help="Level of the intervals and tests.")] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Compare evaluations by suites that were made before, without a model."""
+    import orjson
+
+    from tutelage.evaluate.options import EvaluateOptions
+    from tutelage.pipeline.suites.compare import compare_evaluations
+
+    options = EvaluateOptions(confidence=confidence)
+    found = compare_evaluations(evaluations, options, out)
+    if as_json:
+        typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        return
+    for name, results in found.items():
+        typer.echo(f"{evaluations[0]} (base) against {name} (tuned)")
+        show_results(results)
+
+
+def show_results(results: dict[str, Any]) -> None:
+    """Print every suite as run or skipped, with its measures and their intervals."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tutelage.evaluate.scoring import OVERALL
+    from tutelage.report.text import visible
+
+    compared = "tuned" in results["models"]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in ("suite", "measure"):
+        table.add_column(column, no_wrap=True)
+    for column in ("n", *(("base", "tuned", "difference", "p (Holm)") if compared else ("value",))):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in results["measures"]:
+        if row["task"] != OVERALL:
+            continue
+        digits = 1 if row["scale"] == 100 else 3
+        name = Text(row["metric"], style="bold" if row["primary"] else "")
+        low, high = (f"{number:+.{digits}f}" if compared else f"{number:.{digits}f}"
+                     for number in row["interval"])  # fmt: skip
+        if compared:
+            better = (row["difference"] > 0) == row["higher_is_better"]
+            numbers = [
+                *(f"{row[side]:.{digits}f}" for side in ("base", "tuned")),
+                f"{row['difference']:+.{digits}f} [{low}, {high}]",
+                f"{row['p_corrected']:.4f}",
+            ]
+            style = ("green" if better else "red") if row["significant"] else ""
+        else:
+            numbers, style = [f"{row['value']:.{digits}f} [{low}, {high}]"], ""
+        table.add_row(visible(row["suite"]), name, str(row["items"]), *numbers, style=style)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    for suite in results["suites"]:
+        if suite["status"] == "skipped":
+            console.print(f"skipped: {visible(suite['suite'])} ({visible(suite['reason'])})")
+    console.print(f"in brackets the {100 * results['confidence']:g} % interval")

@@ -1,0 +1,120 @@
+"""Conditions under which an evaluation fails, for whoever decides by an exit code.
+
+    SUITE.METRIC < 0.4          the tuned model's value; also <=, >, >=
+    SUITE.METRIC worsens        base against tuned, significantly after Holm's correction
+    any worsens                 any primary measure of any suite or task
+
+SUITE may be a task of the recipe's own test items, and a part of a suite is SUITE/PART.METRIC.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tutelage.errors import UserError, unknown_name
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_BOUND = re.compile(
+    r"\s*(?P<what>\S.*\S)\s*(?P<relation><=|>=|<|>)\s*(?P<number>-?\d+(?:\.\d+)?)\s*"
+)
+_WORSENS = re.compile(r"\s*(?P<what>\S.*\S)\s+worsens\s*")
+ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a condition may speak of.
+
+    Attributes:
+        value: of the tuned model.
+        worsened: whether it is significantly worse than the base; None without a comparison.
+        primary: whether `any worsens` looks at it.
+    """
+
+    value: float
+    worsened: bool | None
+    primary: bool
+
+
+class _Condition(NamedTuple):
+    """A condition's parts.
+
+    Attributes:
+        what: a measure, or `any`.
+        bound: the relation and number of a bound; None asks whether it worsens.
+    """
+
+    what: str
+    bound: tuple[str, float] | None
+
+
+def checked_conditions(conditions: list[str]) -> list[str]:
+    """The conditions, of which every one can be understood."""
+    for condition in conditions:
+        what, bound = _read(condition)
+        if "." not in what and (bound or what != ANY):
+            raise ValueError(f"expected a suite and its metric with a dot between, found '{what}'")
+    return conditions
+
+
+def failed(conditions: Sequence[str], found: Mapping[str, Found]) -> list[str]:
+    """The conditions that hold, each with what it found, in words.
+
+    Args:
+        conditions: checked.
+        found: by `suite.metric` and `suite/part.metric`.
+
+    Raises:
+        UserError: a condition speaks of what was not measured.
+    """
+    told = []
+    for condition in conditions:
+        what, bound = _read(condition)
+        if bound is not None:
+            value = _of(what, found).value
+            if _COMPARE[bound[0]](value, bound[1]):
+                told.append(f"{condition}: it is {value:.4g}")
+            continue
+        chosen = (
+            {name: one for name, one in found.items() if one.primary}
+            if what == ANY
+            else {what: _of(what, found)}
+        )
+        worse = [name for name, one in chosen.items() if _compared(condition, one)]
+        if worse:
+            told.append(f"{condition}: {', '.join(worse)}")
+    return told
+
+
+def _read(condition: str) -> _Condition:
+    if found := _BOUND.fullmatch(condition):
+        return _Condition(found["what"], (found["relation"], float(found["number"])))
+    if found := _WORSENS.fullmatch(condition):
+        return _Condition(found["what"], None)
+    raise ValueError(
+        "expected `suite.metric < 0.4`, `suite.metric worsens` or `any worsens`, found "
+        f"'{condition}'"
+    )
+
+
+def _of(what: str, found: Mapping[str, Found]) -> Found:
+    if what not in found:
+        raise unknown_name("measure", what, found, where="evaluate.fail_if")
+    return found[what]
+
+
+def _compared(condition: str, one: Found) -> bool:
+    if one.worsened is None:
+        raise UserError(
+            f"'{condition}' needs two models", where="evaluate.fail_if", fix="add --against"
+        )
+    return one.worsened

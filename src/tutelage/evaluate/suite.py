@@ -1,0 +1,275 @@
+"""What a suite is: questions for a model, and what its replies to them are worth.
+
+A suite is one file in `suites/`. It is pure: it neither loads a model nor knows which of two it is
+asked of, so that both get the same questions, and every measure is one value an item, paired. What
+it costs to ask (tokens to write, answers or texts to weigh) stands in the questions themselves.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from tutelage.data.example import Example, Message
+from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.metrics.metric import Floats, Metric, Scores, mean_of_sums, mean_statistics
+from tutelage.registry import Registry
+
+Area = Literal[
+    "instruction following", "tasks", "generalisation", "forgetting", "bias", "robustness"
+]
+AREAS: tuple[Area, ...] = (
+    *("instruction following", "tasks", "generalisation", "forgetting", "bias", "robustness"),
+)
+"""In the order of the report."""
+
+
+class NotAsked(Exception):  # noqa: N818 - it says what happened; the suite is then skipped
+    """A suite cannot be asked here; the text is its reason, in words for the reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing asked of a model.
+
+    Attributes:
+        key: its name within the suite, the same whenever and of whomever it is asked.
+        turns: the conversation that the model answers; none if only `texts` are weighed.
+        choices: answers to weigh instead of writing one: each one's likelihood after the turns.
+        texts: plain texts to weigh, read without a chat template.
+        max_new_tokens: longest answer.
+        samples: answers to write; more than one are drawn at `temperature`.
+        temperature: of the samples; 0 is greedy.
+        task: the part of the suite it belongs to, for a table of the parts.
+        cluster: what it has in common with others, such as a passage: they are drawn together,
+            and resampled together; itself alone where empty.
+        target: what its reply is compared with, as JSON types.
+    """
+
+    key: str
+    turns: tuple[Message, ...] = ()
+    choices: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    max_new_tokens: int = 256
+    samples: int = 1
+    temperature: float = 0.0
+    task: str = ""
+    cluster: str = ""
+    target: Any = None
+
+    @property
+    def source(self) -> str:
+        """What it is drawn and resampled with."""
+        return self.cluster or self.key
+
+    @property
+    def weighs(self) -> bool:
+        """Whether likelihoods are asked for, and nothing is written."""
+        return bool(self.choices or self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model said to one question.
+
+    Attributes:
+        answers: the written ones, one a sample.
+        finish_reasons: `stop` or `length` of each.
+        likelihoods: natural logarithm of the probability of each choice, or of each text but its
+            first token.
+        lengths: tokens that each of these is of.
+        prompt_tokens: that were read before an answer.
+        tokens: that were written.
+    """
+
+    answers: tuple[str, ...] = ()
+    finish_reasons: tuple[str, ...] = ()
+    likelihoods: tuple[float, ...] = ()
+    lengths: tuple[int, ...] = ()
+    prompt_tokens: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Reply:
+        """The reply that a row of JSON types or of a table stands for."""
+        return cls(
+            answers=tuple(row["answers"]),
+            finish_reasons=tuple(row["finish_reasons"]),
+            likelihoods=tuple(row["likelihoods"]),
+            lengths=tuple(row["lengths"]),
+            prompt_tokens=row["prompt_tokens"],
+            tokens=row["tokens"],
+        )
+
+    @property
+    def answer(self) -> str:
+        """The first answer."""
+        return self.answers[0]
+
+    def likeliest(self, *, per_token: bool) -> int:
+        """Which choice or text is the likeliest, as a whole or by its tokens' mean."""
+        weights = np.array(self.likelihoods)
+        return int(np.argmax(weights / np.maximum(self.lengths, 1) if per_token else weights))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a suite, item by item.
+
+    Attributes:
+        metric: what it is called.
+        items: (items,) places of the questions that it is of, ascending.
+        scores: of those, in that order.
+        aggregate: from (..., columns) sums of the statistics to (...) values.
+        scale: value of a perfect score, 1 or 100.
+        higher_is_better: its direction.
+        primary: whether the suite's verdict goes by it.
+        task: the part of the suite that it is of; the whole where empty.
+    """
+
+    metric: str
+    items: Sequence[int]
+    scores: Scores
+    aggregate: Callable[[Floats], Floats] = mean_of_sums
+    scale: int = 1
+    higher_is_better: bool = True
+    primary: bool = False
+    task: str = ""
+
+    @classmethod
+    def mean(
+        cls,
+        metric: str,
+        values: Sequence[float] | Sequence[bool] | Floats,
+        *,
+        items: Sequence[int] | None = None,
+        signature: str = "",
+        higher_is_better: bool = True,
+        primary: bool = False,
+        task: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> Measure:
+        """The mean of one value an item, such as whether it is right."""
+        per_item = np.asarray(values, dtype=np.float64)
+        return cls(
+            metric=metric,
+            items=range(len(per_item)) if items is None else items,
+            scores=Scores(per_item, mean_statistics(per_item), signature, dict(details or {})),
+            higher_is_better=higher_is_better,
+            primary=primary,
+            task=task,
+        )
+
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        scores: Scores,
+        *,
+        items: Sequence[int] | None = None,
+        primary: bool = False,
+        task: str = "",
+    ) -> Measure:
+        """The measure of a metric of texts."""
+        return cls(
+            metric=metric.name,
+            items=range(len(scores.per_item)) if items is None else items,
+            scores=scores,
+            aggregate=metric.aggregate,
+            scale=metric.scale,
+            higher_is_better=metric.higher_is_better,
+            primary=primary,
+            task=task,
+        )
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a suite may make its questions of.
+
+    Attributes:
+        options: how it is used.
+        metrics: of suites that name none.
+        files: the folder of public sets, if there is one.
+        examples: the test examples of the run.
+        seed: for what is drawn.
+    """
+
+    options: SuiteOptions
+    metrics: Sequence[str] = ()
+    files: Path | None = None
+    examples: Sequence[Example] = ()
+    seed: int = 0
+
+    def path(self, below: str) -> Path:
+        """A file or folder of the suite's data.
+
+        Args:
+            below: where it lies below the folder of public sets.
+
+        Raises:
+            NotAsked: it is not there.
+        """
+        if self.options.data:
+            path = Path(self.options.data[0].path)
+        elif self.files is not None:
+            path = self.files / below
+        else:
+            raise NotAsked(f"no data: set evaluate.suite_files to a folder with {below}, or `data`")
+        if not path.exists():
+            raise NotAsked(f"no data: {path} is not there")
+        return path
+
+
+class Suite(ABC):
+    """Questions, and measures of the replies.
+
+    Attributes:
+        area: what it tells about.
+        title: what it asks, for the list of suites.
+        data: the file or folder that it reads below the folder of public sets; empty for what is
+            shipped or made of the run's own examples.
+        default: whether it is asked where no suites are named.
+    """
+
+    area: ClassVar[Area]
+    title: ClassVar[str]
+    data: ClassVar[str] = ""
+    default: ClassVar[bool] = False
+
+    @abstractmethod
+    def questions(self, given: Given) -> list[Question]:
+        """All of its questions, each with another key, in an order that is always the same.
+
+        What scoring will need (a sandbox, language data) is tried here, before the first token.
+
+        Raises:
+            NotAsked: they cannot be asked or scored here.
+            UserError: the data is not what it must be.
+        """
+
+    @abstractmethod
+    def measures(
+        self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
+    ) -> list[Measure]:
+        """What the replies are worth, the primary measures first.
+
+        The measures and their items depend on the questions alone, never on the replies: they are
+        the same of any two models.
+        """
+
+
+SUITES: Registry[Suite] = Registry("suite", "tutelage.evaluate.suites")
+
+
+def by_task(questions: Sequence[Question]) -> dict[str, list[int]]:
+    """Places of the questions of each part of a suite, in order of appearance."""
+    places: dict[str, list[int]] = {}
+    for at, question in enumerate(questions):
+        places.setdefault(question.task, []).append(at)
+    return places

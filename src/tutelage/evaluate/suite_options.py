@@ -1,0 +1,75 @@
+"""Which suites are asked, and how."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tutelage.data.options import SourceOptions
+from tutelage.options import Options
+
+DATASET = "dataset"
+"""The suite of a user's own questions."""
+
+
+class SuiteOptions(Options):
+    """One suite, as a run uses it. `tutelage suites` lists what there is."""
+
+    suite: str = DATASET
+    """What is asked: the name of a suite, or `dataset` for questions of your own."""
+
+    name: str | None = None
+    """What the report calls it; null takes the suite's name, or the data file's."""
+
+    data: list[SourceOptions] = []
+    """The questions of a `dataset`, in any format that examples are read in; of another suite, its
+    file or folder where that is not below `evaluate.suite_files`."""
+
+    metrics: list[str] | None = None
+    """Metrics of a `dataset`, the first one primary; null takes `evaluate.metrics`."""
+
+    extract: str | None = None
+    """Regular expression that finds the answer of a `dataset`, as for tasks."""
+
+    few_shot: int = Field(default=0, ge=0)
+    """Solved questions shown before each one, drawn with `evaluate.seed`; these are not asked."""
+
+    choices: list[str] | None = None
+    """Answers of a `dataset` to choose from: the likeliest is taken, none is written."""
+
+    system: str | None = None
+    """System prompt of this suite, in place of the recipe's."""
+
+    max_items: int | None = Field(default=None, ge=1)
+    """Ask at most this many questions; null takes `evaluate.suite_items`."""
+
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    """Longest answer, in tokens; null takes the suite's own."""
+
+    @field_validator("extract")
+    @classmethod
+    def _extract_is_a_pattern(cls, extract: str | None) -> str | None:
+        try:
+            re.compile(extract or "")
+        except re.error as error:
+            raise ValueError(f"expected a regular expression, found '{extract}': {error}") from None
+        return extract
+
+    @model_validator(mode="after")
+    def _a_dataset_has_data(self) -> Self:
+        if self.suite == DATASET and not self.data:
+            raise ValueError(
+                "a suite of your own needs `data`; for one that is built in, name it in `suite`"
+            )
+        return self
+
+    @property
+    def called(self) -> str:
+        """The name in tables and files."""
+        if self.name is not None:
+            return self.name
+        if self.suite != DATASET:
+            return self.suite
+        return re.sub(r"\.\w+(\.(?:gz|zst))?$", "", self.data[0].path.rstrip("/").split("/")[-1])

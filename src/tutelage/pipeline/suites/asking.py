@@ -1,0 +1,217 @@
+"""Questions of suites put to a model here; every reply is kept as it comes.
+
+A reply is kept under all that decides it: the model's content, the ids it was given, the ids that
+were weighed, and how it was decoded. So an evaluation that was interrupted goes on where it stood,
+a suite asked again costs nothing, and no model is ever given another's reply.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tutelage import __version__
+from tutelage.data.example import Message
+from tutelage.evaluate.suite import NotAsked, Question, Reply
+from tutelage.infer.backend import Request
+from tutelage.infer.options import DecodeOptions
+from tutelage.pipeline.workbench import Workbench
+from tutelage.prompt.system import with_system
+from tutelage.rundir.journal import Journal
+
+TOGETHER = 256
+"""Questions asked before their replies are kept: they share prefixes, and a kill costs so many."""
+
+OnReplies = Callable[[int], None]
+
+
+class Asker(Protocol):
+    """Somebody who replies to questions."""
+
+    def ask(
+        self, questions: Sequence[Question], system: str | None, on_replies: OnReplies
+    ) -> list[Reply]:
+        """The replies in order.
+
+        Args:
+            questions: of one suite.
+            system: the system prompt in place of the recipe's.
+            on_replies: called with how many there are, now and then.
+
+        Raises:
+            NotAsked: this model cannot be asked such questions.
+        """
+        ...
+
+
+class KeptReplies:
+    """Replies by what decides them.
+
+    Args:
+        path: a journal; it need not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._journal = Journal(path)
+        self._replies: dict[str, Reply] = {}
+        for _, row in self._journal.rows():
+            self._replies[row["key"]] = Reply.of_row(row)
+
+    def get(self, key: str) -> Reply | None:
+        """The reply that is kept, if there is one."""
+        return self._replies.get(key)
+
+    def add(self, key: str, reply: Reply) -> None:
+        """Keep a reply."""
+        self._replies[key] = reply
+        self._journal.append({"key": key, **asdict(reply)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """A question as ids."""
+
+    question: Question
+    prompt: tuple[int, ...]
+    weighed: tuple[tuple[int, ...], ...]
+    key: str
+
+
+@dataclass
+class LocalAsker:
+    """A model here, in its present state.
+
+    Attributes:
+        bench: with the model.
+        content: digest of the weights.
+        decode: how answers are decoded, but for what questions say.
+        kept: where replies go.
+    """
+
+    bench: Workbench
+    content: str
+    decode: DecodeOptions
+    kept: KeptReplies
+
+    def ask(
+        self, questions: Sequence[Question], system: str | None, on_replies: OnReplies
+    ) -> list[Reply]:
+        """See `Asker`."""
+        if any(one.choices for one in questions) and not self.bench.inference.weighs:
+            raise NotAsked("weighs answers by likelihood, which takes a decoder-only model")
+        puts = [self._put(question, system) for question in questions]
+        fresh = [put for put in puts if self.kept.get(put.key) is None]
+        done = len(puts) - len(fresh)
+        for start in range(0, len(fresh), TOGETHER):
+            some = fresh[start : start + TOGETHER]
+            for put, said in zip(some, self._replies(some), strict=True):
+                self.kept.add(put.key, said)
+            done += len(some)
+            on_replies(done)
+        kept = (self.kept.get(put.key) for put in puts)
+        return [reply for reply in kept if reply is not None]
+
+    def _put(self, question: Question, system: str | None) -> _Put:
+        renderer = self.bench.renderer
+        turns: Sequence[Message] = question.turns
+        if system is not None:
+            turns = with_system(turns, system)
+        prompt = tuple(renderer.prompt_ids(turns)) if turns else ()
+        if question.texts:
+            weighed = tuple(self._text_ids(text) for text in question.texts)
+        else:
+            weighed = tuple(self._answer_ids(choice) for choice in question.choices)
+        asked: tuple[object, ...] = (self.content, __version__, prompt, weighed)
+        if not question.weighs:
+            asked += (sorted(self.bench.stop_ids), question.max_new_tokens, question.samples)
+        if question.temperature:
+            asked += (question.temperature, self.decode.top_p, self.decode.seed, question.key)
+        key = hashlib.sha256(repr(asked).encode()).hexdigest()
+        return _Put(question, prompt, weighed, key)
+
+    def _answer_ids(self, choice: str) -> tuple[int, ...]:
+        """A choice as an answer's ids, without the token that ends it."""
+        ids = self.bench.renderer.answer_ids(choice)
+        ends = [at for at, token in enumerate(ids) if token in self.bench.stop_ids]
+        return ids[: ends[0]] if ends and ends[0] else ids
+
+    def _text_ids(self, text: str) -> tuple[int, ...]:
+        """A text as ids, behind a token before which nothing stands, so that its first counts."""
+        tokenizer = self.bench.renderer.tokenizer
+        ids = tuple(tokenizer.encode(text))
+        opening = tokenizer.bos_token_id
+        opening = tokenizer.eos_token_id if opening is None else opening
+        if not self.bench.inference.weighs or opening is None or ids[:1] == (opening,):
+            return ids
+        return (opening, *ids)
+
+    def _replies(self, puts: Sequence[_Put]) -> list[Reply]:
+        weighed = [put for put in puts if put.question.weighs]
+        written = [put for put in puts if not put.question.weighs]
+        found = dict(zip((put.key for put in weighed), self._weighed(weighed), strict=True))
+        found |= dict(zip((put.key for put in written), self._written(written), strict=True))
+        return [found[put.key] for put in puts]
+
+    def _weighed(self, puts: Sequence[_Put]) -> list[Reply]:
+        """Texts and choices are two kinds of likelihood; a suite may ask for either."""
+        bench, inference = self.bench, self.bench.inference
+        texts = [ids for put in puts if put.question.texts for ids in put.weighed]
+        chosen = [(put, ids) for put in puts if not put.question.texts for ids in put.weighed]
+        of_texts = iter(
+            inference.text_log_probabilities(bench.family, bench.model, bench.renderer.form, texts)
+        )
+        of_choices = iter(
+            inference.answer_log_probabilities(
+                bench.family,
+                bench.model,
+                [put.prompt for put, _ in chosen],
+                [ids for _, ids in chosen],
+            )
+            if chosen
+            else ()
+        )
+        replies = []
+        for put in puts:
+            values = of_texts if put.question.texts else of_choices
+            own = [next(values) for _ in put.weighed]
+            replies.append(
+                Reply(
+                    likelihoods=tuple(float(one.sum(dtype="float64")) for one in own),
+                    lengths=tuple(len(one) for one in own),
+                    prompt_tokens=len(put.prompt),
+                )
+            )
+        return replies
+
+    def _written(self, puts: Sequence[_Put]) -> list[Reply]:
+        answers: dict[str, list[tuple[str, str, int]]] = {put.key: [] for put in puts}
+        for temperature in sorted({put.question.temperature for put in puts}):
+            asked = [
+                (put, Request(put.prompt, put.question.max_new_tokens, _stream(put, sample)))
+                for put in puts
+                if put.question.temperature == temperature
+                for sample in range(put.question.samples)
+            ]
+            options = self.decode.model_copy(update={"temperature": temperature})
+            said = self.bench.decoder(options).run([request for _, request in asked])
+            for (put, _), answer in zip(asked, said, strict=True):
+                text = self.bench.renderer.answer(answer.ids)
+                answers[put.key].append((text, answer.finish_reason, len(answer.ids)))
+        return [
+            Reply(
+                answers=tuple(text for text, _, _ in answers[put.key]),
+                finish_reasons=tuple(reason for _, reason, _ in answers[put.key]),
+                prompt_tokens=len(put.prompt),
+                tokens=sum(tokens for _, _, tokens in answers[put.key]),
+            )
+            for put in puts
+        ]
+
+
+def _stream(put: _Put, sample: int) -> int:
+    """The stream of random numbers of a sample: its own, whatever else is asked."""
+    return zlib.crc32(f"{put.question.key}\0{sample}".encode())

@@ -1,0 +1,139 @@
+"""`tutelage compare`: evaluations that were made before, against the first of them.
+
+No model is loaded: questions and replies are on disk, and are measured anew. Evaluations that asked
+other questions are not compared: a difference would be one of the questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage.errors import UserError
+from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.suite import SUITES, Given, Question, Reply
+from tutelage.evaluate.suite_comparison import Measured
+from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.pipeline.suites.job import results
+from tutelage.pipeline.suites.results import RESULTS, SUITES_FOLDER, read_replies
+from tutelage.rundir import read_json
+
+FIX = "give run folders that `tutelage eval RUN --suite` was run on, or folders that it made"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model's replies to suites, on disk.
+
+    Attributes:
+        name: as it was given.
+        folder: with a Parquet file a suite.
+        suites: by name how each was used.
+    """
+
+    name: str
+    folder: Path
+    suites: dict[str, dict[str, Any]]
+
+
+def compare_evaluations(
+    paths: Sequence[str | Path], options: EvaluateOptions, out: str | Path
+) -> dict[str, dict[str, Any]]:
+    """Compare evaluations with the first one.
+
+    Args:
+        paths: run folders (their tuned side), evaluations of one model, or a side of either such
+            as `RUN/suites/base`; two or more.
+        options: confidence, resamples and conditions.
+        out: folder for the results, a folder each.
+
+    Returns:
+        By name the results of each but the first.
+
+    Raises:
+        UserError: one has no replies, they have no suite in common, or the questions differ.
+    """
+    if len(paths) < 2:
+        raise UserError("expected two evaluations or more to compare", fix=FIX)
+    first, *others = [open_evaluation(path) for path in paths]
+    return {other.name: _compared(first, other, options, Path(out)) for other in others}
+
+
+def open_evaluation(path: str | Path) -> Evaluation:
+    """The replies in a folder.
+
+    Raises:
+        UserError: there are none.
+    """
+    folder = Path(path)
+    for place in (folder, folder / SUITES_FOLDER):
+        if (place / RESULTS).is_file():
+            found = read_json(place / RESULTS)
+            side = "tuned" if "tuned" in found["models"] else "model"
+            return _evaluation(str(path), place / side, found)
+    if (folder.parent / RESULTS).is_file() and folder.is_dir():
+        return _evaluation(str(path), folder, read_json(folder.parent / RESULTS))
+    raise UserError("no suites were asked here", where=str(path), fix=FIX)
+
+
+def _evaluation(name: str, folder: Path, found: dict[str, Any]) -> Evaluation:
+    run = {one["suite"]: one for one in found["suites"] if one["status"] == "run"}
+    return Evaluation(name, folder, run)
+
+
+def _compared(
+    first: Evaluation, other: Evaluation, options: EvaluateOptions, out: Path
+) -> dict[str, Any]:
+    common = [name for name in first.suites if name in other.suites]
+    if not common:
+        raise UserError(
+            f"the two have no suite in common: {', '.join(first.suites) or 'none'}, and "
+            f"{', '.join(other.suites) or 'none'}",
+            where=f"{first.name} and {other.name}",
+            fix="ask both the same suites",
+        )
+    measured: dict[str, list[Measured]] = {"base": [], "tuned": []}
+    status = []
+    for name in common:
+        about = first.suites[name]
+        base, tuned = (read_replies(one.folder / f"{name}.parquet") for one in (first, other))
+        _check_same(name, (first, base[0]), (other, tuned[0]))
+        for side, (questions, replies) in (("base", base), ("tuned", tuned)):
+            measured[side].append(_measured(about, questions, replies))
+        status.append(about)
+    for one, beside in ((first, other), (other, first)):
+        for name in one.suites.keys() - beside.suites.keys():
+            reason = f"{beside.name} was not asked it"
+            status.append({**one.suites[name], "status": "skipped", "reason": reason})
+    models = {"base": first.name, "tuned": other.name}
+    return results(out / Path(other.name).name, status, measured, options, models)
+
+
+def _measured(
+    about: dict[str, Any], questions: Sequence[Question], replies: Sequence[Reply]
+) -> Measured:
+    suite = SUITES.get(about["kind"])
+    given = Given(SuiteOptions.model_validate(about["options"]), about["metrics"])
+    return Measured(
+        about["suite"], suite.area, questions, suite.measures(given, questions, replies)
+    )
+
+
+def _check_same(
+    suite: str,
+    first: tuple[Evaluation, Sequence[Question]],
+    other: tuple[Evaluation, Sequence[Question]],
+) -> None:
+    """Refuse to compare what was asked differently."""
+    if list(first[1]) == list(other[1]):
+        return
+    keys, beside = ({question.key for question in asked} for _, asked in (first, other))
+    what = f"{first[0].name} was asked {len(keys)} questions and {other[0].name} {len(beside)}"
+    what += f", of which {len(keys & beside)} are called alike"
+    raise UserError(
+        f"the questions of '{suite}' are not the same: {what}",
+        where=str(other[0].folder / f"{suite}.parquet"),
+        fix="ask both with the same data, evaluate.suite_items and evaluate.seed",
+    )

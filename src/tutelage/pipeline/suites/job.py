@@ -1,0 +1,196 @@
+"""Suites put to a model, and what the replies of one model or of two come to.
+
+Every suite ends as run, or skipped with its reason: none is passed over in silence. What scoring
+needs is tried before the first token, and replies are kept as they come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage.evaluate.gates import Found, failed
+from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.scoring import OVERALL
+from tutelage.evaluate.suite import NotAsked, Reply
+from tutelage.evaluate.suite_comparison import (
+    Measured,
+    SuiteChange,
+    SuiteValue,
+    compare_suites,
+    values_of,
+)
+from tutelage.pipeline.stages import stage
+from tutelage.pipeline.suites.asking import Asker, KeptReplies, LocalAsker
+from tutelage.pipeline.suites.planning import Planned
+from tutelage.pipeline.suites.results import RESULTS, write_replies
+from tutelage.pipeline.workbench import Workbench
+from tutelage.rundir import write_json
+
+SIDES = ("base", "tuned")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A suite that one model replied to."""
+
+    planned: Planned
+    replies: Sequence[Reply]
+    seconds: float
+
+
+def asker(bench: Workbench, kept: KeptReplies, tuned: Path | None) -> LocalAsker:
+    """Who replies with a bench's model in its present state.
+
+    Args:
+        bench: with the model.
+        kept: where its replies go, and come from if it was asked before.
+        tuned: the folder of the tuned weights that are in place; None for the base model.
+    """
+    loaded = bench.loaded
+    content = hashlib.sha256(f"{loaded.fingerprint}\0{loaded.dtype}".encode())
+    for path in sorted(tuned.glob("*")) if tuned else ():
+        if path.suffix in (".safetensors", ".json"):
+            content.update(path.name.encode())
+            with path.open("rb") as stream:
+                content.update(hashlib.file_digest(stream, "sha256").digest())
+    return LocalAsker(bench, content.hexdigest(), bench.recipe.evaluate.decode, kept)
+
+
+def ask(who: Asker, plans: Sequence[Planned], name: str) -> dict[str, Asked | str]:
+    """Put the questions of every suite that is not skipped to a model.
+
+    Args:
+        who: the model.
+        plans: the suites.
+        name: of the model, for the lines of progress.
+
+    Returns:
+        By suite its replies, or why it could not be asked.
+    """
+    found: dict[str, Asked | str] = {}
+    for planned in plans:
+        if planned.skipped is not None:
+            continue
+        count = len(planned.questions)
+        stage(f"{planned.name}: asking the {name} model ({count} questions)")
+
+        def said(done: int, total: int = count, suite: str = planned.name) -> None:
+            if done < total:
+                stage(f"{suite}: {done} of {total} asked")
+
+        started = time.perf_counter()
+        try:
+            replies = who.ask(planned.questions, planned.given.options.system, said)
+        except NotAsked as reason:
+            found[planned.name] = str(reason)
+            continue
+        found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
+    return found
+
+
+def conclude(
+    folder: Path,
+    plans: Sequence[Planned],
+    sides: Mapping[str, Mapping[str, Asked | str]],
+    options: EvaluateOptions,
+    models: Mapping[str, str],
+) -> dict[str, Any]:
+    """Measure the replies of one model or two, compare, and write everything.
+
+    Args:
+        folder: where replies and results go.
+        plans: all suites, those that were skipped too.
+        sides: by side (`base` and `tuned`, or `model` alone) what `ask` found.
+        options: confidence, resamples, conditions.
+        models: by side what the model is called.
+
+    Returns:
+        What `results.json` now holds.
+    """
+    measured: dict[str, list[Measured]] = {side: [] for side in sides}
+    status = []
+    for planned in plans:
+        asked = [found.get(planned.name) for found in sides.values()]
+        reason = planned.skipped or next((one for one in asked if isinstance(one, str)), None)
+        about: dict[str, Any] = {
+            "suite": planned.name,
+            "kind": planned.given.options.suite,
+            "area": planned.suite.area,
+            "title": planned.suite.title,
+            "options": planned.given.options.model_dump(mode="json"),
+            "metrics": list(planned.given.metrics),
+        }
+        if reason is not None:
+            status.append({**about, "status": "skipped", "reason": reason})
+            continue
+        seconds = 0.0
+        for side, one in zip(sides, asked, strict=True):
+            if not isinstance(one, Asked):
+                raise ValueError(f"suite {planned.name} was never put to {side}")
+            stage(f"{planned.name}: measuring")
+            measures = planned.suite.measures(planned.given, planned.questions, one.replies)
+            path = folder / side / f"{planned.name}.parquet"
+            write_replies(path, planned.questions, one.replies, measures)
+            measured[side].append(
+                Measured(planned.name, planned.suite.area, planned.questions, measures)
+            )
+            seconds += one.seconds
+        status.append(
+            {**about, "status": "run", "items": len(planned.questions), "seconds": seconds}
+        )
+    return results(folder, status, measured, options, models)
+
+
+def results(
+    folder: Path,
+    status: list[dict[str, Any]],
+    measured: Mapping[str, list[Measured]],
+    options: EvaluateOptions,
+    models: Mapping[str, str],
+) -> dict[str, Any]:
+    """Compare what was measured, hold it against the conditions, and write it.
+
+    Args:
+        folder: where.
+        status: what became of every suite.
+        measured: by side the suites that were run.
+        options: confidence, resamples, conditions.
+        models: by side what the model is called.
+
+    Returns:
+        What the file holds.
+    """
+    rows: list[SuiteChange] | list[SuiteValue]
+    if tuple(measured) == SIDES:
+        rows = compare_suites(measured["base"], measured["tuned"], options)
+        found = {_name(r.suite, r.change.task, r.change.metric): _of_change(r) for r in rows}
+        table = [{"suite": row.suite, "area": row.area, **asdict(row.change)} for row in rows]
+    else:
+        rows = values_of(next(iter(measured.values())), options)
+        found = {_name(r.suite, r.task, r.metric): Found(r.value, None, r.primary) for r in rows}
+        table = [asdict(row) for row in rows]
+    written = {
+        "schema": 1,
+        "folder": str(folder),
+        "models": dict(models),
+        "confidence": options.confidence,
+        "suites": status,
+        "measures": table,
+        "failed": failed(options.fail_if, found),
+    }
+    write_json(folder / RESULTS, written)
+    return written
+
+
+def _name(suite: str, task: str, metric: str) -> str:
+    return f"{suite}.{metric}" if task == OVERALL else f"{suite}/{task}.{metric}"
+
+
+def _of_change(row: SuiteChange) -> Found:
+    change = row.change
+    return Found(change.tuned, change.significant and not change.improved, change.primary)

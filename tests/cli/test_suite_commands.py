@@ -1,0 +1,144 @@
+"""`tutelage eval --suite`, `suites` and `compare` on a real tiny run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from commands import Commands
+from tiny_project import Tuned
+from tutelage.evaluate.suite import SUITES
+
+pytestmark = pytest.mark.parametrize("tuned", ["lora"], indirect=True)
+
+ITEMS = 6
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of public sets with a few questions of ours."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "mmlu_dev").mkdir()
+    lines = [f"what is {n} + 1,{n},{n + 1},{n + 2},{n + 3},B" for n in range(10)]
+    (folder / "mmlu_dev" / "sums_dev.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def asked(
+    tuned: Tuned, files: Path, command: Commands, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A copy of the run that a suite was asked of."""
+    run = tmp_path_factory.mktemp("asked") / "run"
+    shutil.copytree(tuned.folder.path, run)
+    evaluated(command, run, files)
+    return run
+
+
+def evaluated(command: Commands, run: Path | str, files: Path, *more: str) -> dict[str, Any]:
+    said = command(
+        *("eval", run, "--suite", "mmlu", "--json", "--set", f"evaluate.suite_files={files}"),
+        *("--set", f"evaluate.suite_items={ITEMS}", *more),
+        cwd=files,
+    )
+    found: dict[str, Any] = said.json()
+    return found
+
+
+def test_both_sides_answer_the_same_questions_and_every_reply_is_stored(asked: Path) -> None:
+    results = json.loads((asked / "suites/results.json").read_bytes())
+    (row,) = results["measures"]
+    sides = [pl.read_parquet(asked / f"suites/{side}/mmlu.parquet") for side in ("base", "tuned")]
+    assert row["items"] == ITEMS
+    for side, table in zip(("base", "tuned"), sides, strict=True):
+        assert row[side] == pytest.approx(table["score:accuracy"].mean())
+        assert table["likelihoods"].list.len().to_list() == [4] * ITEMS
+        # The likeliest letter is the choice, and B is right.
+        right = table["likelihoods"].list.arg_max() == 1
+        assert table["score:accuracy"].to_list() == right.cast(pl.Float64).to_list()
+    assert sides[0]["question"].to_list() == sides[1]["question"].to_list()
+    assert sides[0]["likelihoods"].to_list() != sides[1]["likelihoods"].to_list()
+    assert json.loads((asked / "metrics.json").read_bytes())["suites"] == results
+
+
+def test_what_was_asked_is_not_asked_again(asked: Path, files: Path, command: Commands) -> None:
+    kept = asked / "suites/replies.jsonl"
+    lines = kept.read_bytes().splitlines()
+    evaluated(command, asked, files)
+    assert kept.read_bytes().splitlines() == lines
+    # Half a line, as a kill leaves it, is asked anew and nothing else is.
+    kept.write_bytes(b"\n".join(lines[:-1]) + b"\n" + lines[-1][: len(lines[-1]) // 2])
+    evaluated(command, asked, files)
+    assert kept.read_bytes().splitlines() == lines
+
+
+def test_a_condition_decides_the_exit_code(asked: Path, files: Path, command: Commands) -> None:
+    arguments = (
+        *("eval", asked, "--suite", "mmlu", "--set", f"evaluate.suite_files={files}"),
+        *("--set", f"evaluate.suite_items={ITEMS}", "--set"),
+    )
+    assert command(*arguments, 'evaluate.fail_if=["mmlu.accuracy < 0"]', cwd=files).code == 0
+    said = command(*arguments, 'evaluate.fail_if=["mmlu.accuracy <= 1"]', cwd=files)
+    assert said.code == 1
+    assert "failed: mmlu.accuracy <= 1: it is" in said.err
+    said = command(*arguments, 'evaluate.fail_if=["mmlu.acuracy <= 1"]', cwd=files)
+    assert said.code == 2
+    assert "mmlu.accuracy" in said.err
+
+
+def test_a_model_alone_and_against_another(
+    tuned: Tuned, files: Path, command: Commands, asked: Path
+) -> None:
+    model = tuned.project / "model"
+    results = evaluated(command, model, files, "--out", "alone")
+    assert list(results["models"]) == ["model"]
+    (value,) = results["measures"]
+    against = evaluated(command, asked, files, "--against", str(model))
+    (row,) = against["measures"]
+    stored = json.loads((asked / "suites/results.json").read_bytes())["measures"][0]
+    # The run's base is that model, so that both ways of asking give the same.
+    assert (row["base"], row["tuned"]) == (stored["base"], stored["tuned"])
+    assert value["value"] == row["base"]
+    # And so does comparing what is on disk.
+    compared = command("compare", "alone", asked, "--json", cwd=files).json()[str(asked)]
+    (again,) = compared["measures"]
+    shown = ("items", "base", "tuned", "difference")
+    assert [again[key] for key in shown] == [row[key] for key in shown]
+
+
+def test_evaluations_of_other_questions_are_not_compared(
+    asked: Path, files: Path, command: Commands, tuned: Tuned
+) -> None:
+    model = tuned.project / "model"
+    evaluated(command, model, files, "--out", "fewer", "--set", "evaluate.suite_items=3")
+    said = command("compare", "fewer", asked, cwd=files)
+    assert said.code == 2
+    assert "the questions of 'mmlu' are not the same" in said.err
+
+
+def test_a_suite_without_its_data_is_skipped_and_says_so(asked: Path, command: Commands) -> None:
+    said = command("eval", asked, "--suite", "mmlu", "--out", asked.parent / "none", cwd=asked)
+    assert said.code == 0
+    assert "skipped: mmlu (no data" in said.out
+
+
+def test_bad_input_is_one_clear_error(asked: Path, command: Commands, tmp_path: Path) -> None:
+    said = command("eval", asked, "--suite", "mlmu", cwd=tmp_path)
+    assert said.code == 2
+    assert "mmlu" in said.err
+    (tmp_path / "mmlu_dev").mkdir()
+    (tmp_path / "mmlu_dev" / "sums_dev.csv").write_text("what is 1,2,3\n")
+    setting = f"evaluate.suite_files={tmp_path}"
+    said = command("eval", asked, "--suite", "mmlu", "--set", setting, cwd=tmp_path)
+    assert said.code == 2
+    assert "sums_dev.csv row 0" in said.err
+
+
+def test_every_suite_is_listed(command: Commands, tuned: Tuned, tmp_path: Path) -> None:
+    entries = command("suites", "--json", cwd=tmp_path).json()
+    assert {entry["suite"] for entry in entries} == set(SUITES.names())
