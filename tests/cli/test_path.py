@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,11 @@ def test_check_shows_what_is_trained(command: Commands, project: Path) -> None:
     assert "60 read = 60 kept + 0 changed + 0 truncated + 0 dropped" in said.out
     assert "30 train, 6 validation, 24 test" in said.out
     assert "stop token  <|im_end|> trained in 30 of 30 sequences" in said.out
+    assert re.search(
+        r"can show +with \d+ items a task, 4 times in 5: a change of \d+ points of 100 \(graded "
+        r"score\), \d+ points of 100 \(right or wrong\); 3 tasks are corrected for",
+        said.out,
+    )
 
 
 def test_check_as_a_call_finds_what_the_command_prints(command: Commands, project: Path) -> None:

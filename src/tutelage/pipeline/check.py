@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.errors import UserError
+from tutelage.evaluate.foresight import Foresight, foresee
 from tutelage.infer.backend import Request
 from tutelage.pipeline.choices import choices_of, unmatched
 from tutelage.pipeline.contributions import Contributions
@@ -80,6 +81,7 @@ class Check:
             one.
         disk_needed_bytes: checkpoints and model.
         disk_free_bytes: where the run would be written.
+        foresight: the changes that the smallest and the largest task are likely to show.
         notes: what else to know.
         samples: rows with their tokens.
     """
@@ -105,6 +107,7 @@ class Check:
     memory_settings: str
     disk_needed_bytes: int
     disk_free_bytes: int
+    foresight: list[Foresight] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
@@ -147,6 +150,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     state = sum(4 * parameter.numel() for parameter in trainable)
     disk = _disk(bench, state, out)
     compared, drift = _drift(prepared.train[:DRIFT_SAMPLES], bench.renderer)
+    tasks = prepared.tasks()
     return Check(
         counts=prepared.counts(),
         reasons=prepared.ledger.reasons(),
@@ -155,7 +159,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
             "validation": len(prepared.validation),
             "test": len(prepared.items),
         },
-        tasks=prepared.tasks(),
+        tasks=tasks,
         mixture=given.as_dict(bench.recipe.data.mixture),
         sequences=len(sequences),
         tokens=sum(map(len, sequences)),
@@ -175,6 +179,9 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         memory_settings=bench.memory.settings if bench.memory else "",
         disk_needed_bytes=disk[0],
         disk_free_bytes=disk[1],
+        foresight=foresee(
+            [task["test"] for task in tasks.values()], bench.recipe.evaluate.confidence
+        ),
         notes=[*_notes(bench), *unmatched(bench.recipe.evaluate, prepared.items)],
         samples=[_sample(example, bench.renderer) for example in prepared.train[:SAMPLES]],
     )
