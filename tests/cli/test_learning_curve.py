@@ -183,6 +183,18 @@ def test_what_no_run_could_do_is_told_before_any_is_trained(
         planned(str(project / "recipe.yaml"), settings, str(tmp_path), sizes, 2)
 
 
+def test_rows_that_are_lost_are_a_share_of_all_and_not_of_a_subset(
+    own_project: Path, tmp_path: Path
+) -> None:
+    with (own_project / "data.jsonl").open("a") as stream:
+        stream.write("no row\n")
+    recipe, plan = str(own_project / "recipe.yaml"), ([8, 12, 18, 1], 2)
+    _, found = planned(recipe, ["data.max_lost=0.02"], str(tmp_path), *plan)  # 1 of 61
+    assert len(found) == 8
+    with pytest.raises(UserError, match="1 of 61 rows are lost"):
+        planned(recipe, ["data.max_lost=0.01"], str(tmp_path), *plan)
+
+
 def test_a_run_of_so_many_steps_has_them_divided_by_size(project: Path, tmp_path: Path) -> None:
     settings = ["train.max_steps=16"]
     available, found = planned(

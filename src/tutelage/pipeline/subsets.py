@@ -92,6 +92,9 @@ def planned(
     available = len(data.splits().train)
     numbers = _numbers(sizes, available)
     bench = from_recipe(whole)
+    everything = prepare(whole, data, bench.renderer)
+    if not everything.validation:
+        raise no_validation()
     subsets = []
     for seed in range(seeds):
         for examples in numbers:
@@ -101,21 +104,21 @@ def planned(
             except UserError as error:
                 what = f"with {examples} training examples: {error.what}"
                 raise UserError(what, where=error.where, fix=error.fix) from error
-            if not prepared.validation:
-                raise no_validation()
             most = whole.train.max_steps
             scaled = None if most is None else math.ceil(most * examples / available)
             order = make_order(prepared.train, whole.train, prepared.mixture)
             steps = order.steps(whole.train.epochs, scaled)
             _check_steps(steps, examples)
             subsets.append(Subset(examples, seed, steps))
-    check_prepared(bench, prepare(whole, data, bench.renderer), Path(out))
+    check_prepared(bench, everything, Path(out))
     return available, subsets
 
 
 def on_subset(whole: Recipe, examples: int, seed: int) -> Recipe:
     """A resolved recipe with a part of its training examples."""
-    data = whole.data.model_copy(update={"subset": SubsetOptions(examples=examples, seed=seed)})
+    subset = SubsetOptions(examples=examples, seed=seed)
+    # Lost rows are a share of all: that was looked at, and of a subset they would be a larger one.
+    data = whole.data.model_copy(update={"subset": subset, "max_lost": 1.0})
     return whole.model_copy(update={"data": data})
 
 
