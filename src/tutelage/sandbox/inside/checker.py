@@ -54,8 +54,7 @@ def _judge(job: dict[str, Any], channel: proxy.Channel) -> tuple[str, str]:
         exec(compile(job["preamble"], "<preamble>", "exec"), tests)
         for module in job["modules"]:
             tests.setdefault(module, importlib.import_module(module))
-        loaded = channel.value({"do": "load", "program": job["program"], "names": job["names"]})
-        tests.update(zip(job["names"], loaded, strict=True))
+        tests |= channel.load(job["program"], job["names"])
         exec(compile(job["checker"], "<checker>", "exec"), tests)
     except MemoryError as error:
         return "memory", _told(error, job["checker"])

@@ -56,6 +56,19 @@ class Channel:
             self.broken = self.broken or "gone"
         raise ProgramGone
 
+    def load(self, program: str, names: list[str]) -> dict[str, Any]:
+        """Have the program loaded; what it defines under `names`.
+
+        Raises:
+            NameError: it does not define one of them.
+            Exception: what else it raised.
+        """
+        found = self.value({"do": "load", "program": program, "names": names})
+        if not isinstance(found, list) or len(found) != len(names):
+            self.broken = "nonsense"
+            raise ProgramGone
+        return dict(zip(names, found, strict=True))
+
     def value(self, request: dict[str, Any]) -> Any:
         """The value that a request's reply stands for."""
         return self.decode(self.ask(request).get("value"))
