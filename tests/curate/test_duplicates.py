@@ -79,6 +79,18 @@ def test_rows_under_one_frame_are_not_the_same() -> None:
     assert not found("near_duplicate", under)
 
 
+def test_labelled_rows_are_alike_only_if_their_inputs_are() -> None:
+    instruction = "Say whether this review of a film is positive or negative, in one word."
+    inputs = [
+        "a fine film",
+        "a dull film",
+        "a long and dull film of no use",
+        "a dull film of no use",
+    ]
+    rows = [{"instruction": instruction, "input": text, "output": "positive"} for text in inputs]
+    assert set(found("near_duplicate", rows)) == {3}
+
+
 def test_two_sums_are_not_the_same_and_one_sum_in_other_words_is() -> None:
     rows = [
         {

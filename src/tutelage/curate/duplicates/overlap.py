@@ -6,8 +6,9 @@ account: among 6,000 Alpaca rows the four pairs that share six words in ten say 
 
 A passage under many questions, and a definition over many inputs, make most of their rows' words;
 such rows are not the same. So instructions, inputs and answers that differ keep two rows apart,
-however much else they share. So do other numbers in prompt and answer both, where prompts are
-short: they are two sums.
+however much else they share. Under one instruction with short answers, as in labelled data, rows
+are alike only if their inputs are by themselves. Other numbers in prompt and answer both keep two
+rows apart, too, where prompts are short: they are two sums.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ DIFFERENT = 1 / 3
 
 FIELD_WORDS = 5
 """Prompts of fewer words are not compared by themselves: one word changed is too much of them."""
+
+SAME = 0.9
+"""Likeness from which two instructions are one, given to several inputs."""
+
+LABEL_WORDS = 12
+"""Answers of fewer words may be labels, which say little of their rows."""
 
 SUM_CHARACTERS = 500
 """Longest prompt whose numbers are what it asks about."""
@@ -64,11 +71,11 @@ def _overlaps(pairs: NDArray[np.int64], rows: Rows, least: float) -> NDArray[np.
     lines = rows(pl.Series(places))
     whole, _ = _jaccard(lines.select(joined(*PROMPT, "response")).to_series(), local)
     alike = np.flatnonzero(whole >= least)
-    whole[alike[_different(lines, local[alike])]] = 0
+    whole[alike[_different(lines, local[alike], least)]] = 0
     return whole
 
 
-def _different(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _different(lines: pl.DataFrame, pairs: NDArray[np.int64], least: float) -> NDArray[np.bool_]:
     """Whether instructions, inputs or answers say different things."""
     fields = {name: _jaccard(lines[name], pairs) for name in ("instruction", "input", "response")}
     has_input = fields["input"][1] > 0
@@ -80,6 +87,10 @@ def _different(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool
         enough = 1 if name == "response" else FIELD_WORDS
         differs = (likeness < DIFFERENT) & (size.min(axis=1) >= enough)
         different |= differs & (comparable | (name == "response"))
+    one_instruction = fields["instruction"][0] >= SAME
+    labels = fields["response"][1].max(axis=1) < LABEL_WORDS
+    both_inputs = has_input.all(axis=1)
+    different |= one_instruction & labels & both_inputs & (fields["input"][0] < least)
     return different | _other_sums(lines, pairs)
 
 
