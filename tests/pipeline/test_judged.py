@@ -141,6 +141,12 @@ def test_desired_and_undesired_responses_are_compared_in_both_orders(tmp_path: P
     with serving(rating) as server:
         found = judged(tmp_path, write(tmp_path, rows), server)
         assert len(server.asked) == 3 + 2 * 3
+        for check, more in (("judged_poor", 3), ("rejected_preferred", 2 * 3)):
+            before = len(server.asked)
+            judge = JudgeOptions(model="m", url=server.url)
+            options = AuditOptions(only=[check], judge=judge)
+            audit([SourceOptions(path="data.jsonl")], tmp_path / check, options, base=tmp_path)
+            assert len(server.asked) == before + more  # what no check reads is not asked
     pairs = found.summary["dataset"]["judge"]["pairs"]
     assert [pairs[name] for name in ("chosen", "rejected", "tie")] == [1, 1, 1]
     assert pairs["orders_disagree"] == 0

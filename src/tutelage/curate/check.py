@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import polars as pl
 
@@ -124,16 +124,16 @@ class WholeCheck(_Named):
         against: it compares with evaluation sets, and is skipped where none is given.
         scored: it reads the `columns` of `model`, scores of all rows by a local model
             (`scores.likelihood.SCORES`), and is skipped where no model is named.
-        judged: it reads the `columns` of `judge`, what a judge says of a sample of the rows
-            (`judging.JUDGED`), and is skipped where no judge is named; none is asked where no such
-            check runs.
+        judged: which of the `columns` of `judge` it reads (`judging.JUDGED`): those of responses
+            that a judge `rated`, or `compared` with undesired ones, in a sample of the rows. It is
+            skipped where no judge is named, and what no check reads is not asked.
     """
 
     uses: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()
     against: ClassVar[bool] = False
     scored: ClassVar[bool] = False
-    judged: ClassVar[bool] = False
+    judged: ClassVar[Literal["rated", "compared"] | None] = None
 
     @abstractmethod
     def conclude(self, data: Dataset) -> Conclusion:

@@ -32,7 +32,7 @@ PREFERRED = {"a": "chosen", "b": "rejected", "tie": "tie"}
 def judged_rows(
     count: int,
     places: Sequence[int],
-    judgements: Sequence[Judgement | Unjudged],
+    judgements: Sequence[Judgement | Unjudged | None],
     preferences: Sequence[Preference | Unjudged | None],
 ) -> pl.DataFrame:
     """The columns of all rows.
@@ -40,7 +40,7 @@ def judged_rows(
     Args:
         count: rows there are.
         places: of those that were judged.
-        judgements: of their responses.
+        judgements: of their responses; None where none was asked for.
         preferences: between their first undesired response and theirs; None where there is none.
 
     Returns:
@@ -55,7 +55,9 @@ def judged_rows(
     return rows.join(known, on="at", how="left", maintain_order="left").drop("at")
 
 
-def _rated(judgement: Judgement | Unjudged) -> dict[str, str | int]:
+def _rated(judgement: Judgement | Unjudged | None) -> dict[str, str | int]:
+    if judgement is None:
+        return {}
     if isinstance(judgement, Unjudged):
         return {"outcome": judgement.why}
     worst = judgement.worst

@@ -23,7 +23,7 @@ class JudgedPoor(WholeCheck):
     title = "A judge finds the response poor"
     suggestion = "Read it: a judge may be wrong, or may have been talked to by the row."
     slow = True
-    judged = True
+    judged = "rated"
 
     def conclude(self, data: Dataset) -> Conclusion:
         """One finding a row, with the lowest score and its reason."""

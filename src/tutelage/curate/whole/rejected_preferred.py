@@ -19,7 +19,7 @@ class RejectedPreferred(WholeCheck):
     title = "A judge prefers the undesired response"
     suggestion = "Read both: they may be exchanged."
     slow = True
-    judged = True
+    judged = "compared"
 
     def conclude(self, data: Dataset) -> Conclusion:
         """One finding a row, with the judge's reason."""

@@ -189,11 +189,12 @@ def _scorer(options: AuditOptions, base: Path) -> Scorer | None:
 def _judge(options: AuditOptions, chosen: Chosen, out: Path) -> Judge | None:
     """The judge, if a check wants to know what it says: its key may be missing, so it is looked for
     before rows are read; imported here, since nobody else is to wait for the network's code."""
-    if not any(check.judged for check in chosen.whole.values()):
+    wanted = {check.judged for check in chosen.whole.values() if check.judged is not None}
+    if not wanted:
         return None
     from tutelage.pipeline.audit.judged import judge_of
 
-    return judge_of(options, out / JUDGE, out)
+    return judge_of(options, wanted, out / JUDGE, out)
 
 
 def _whole(name: str, concluded: Conclusion, data: Stored, chosen: Chosen) -> pl.DataFrame:

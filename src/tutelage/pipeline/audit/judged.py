@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from tutelage.judge import (
     RUBRIC,
     Exchange,
     Fence,
+    Judgement,
     Pair,
     Preference,
     Unjudged,
@@ -61,6 +63,7 @@ class Judge:
     Attributes:
         options: who it is, and what it is asked.
         seed: of the sample.
+        wanted: what checks want to know, as in `WholeCheck.judged`.
         endpoint: what asks it.
         fence: what keeps rows apart from what it is told.
         cost: of all that was asked, with what was kept.
@@ -70,6 +73,7 @@ class Judge:
 
     options: JudgeOptions
     seed: int
+    wanted: AbstractSet[str]
     endpoint: Endpoint
     fence: Fence
     cost: float = 0.0
@@ -98,18 +102,25 @@ class Judge:
         asked = [(at, row) for at, row in again if row.response is not None]
         sample, rows = [at for at, _ in asked], [row for _, row in asked]
         stage(f"asking {self.options.model} at {self.endpoint.served.host} about {len(rows)} rows")
-        exchanges = [Exchange(row.prompt, row.messages[-1]) for row in rows]
-        judgements = rate(self._ask, exchanges, self.fence, self.options.rubric or RUBRIC)
-        paired = [
-            Pair(row.prompt, row.messages[-1], Message("assistant", row.negatives[0]))
-            for row in rows
-            if row.negatives
-        ]
-        compared = compare(self._ask, paired, self.fence)
-        settled = iter(compared)
-        preferences = [next(settled) if row.negatives else None for row in rows]
+        judgements, preferences = self._rated(rows), self._compared(rows)
         table = judged_rows(len(places), sample, judgements, preferences)
-        return Conclusion(none(), self._summary(table, compared), table)
+        return Conclusion(none(), self._summary(table, preferences), table)
+
+    def _rated(self, rows: Sequence[Example]) -> Sequence[Judgement | Unjudged | None]:
+        if "rated" not in self.wanted:
+            return [None] * len(rows)
+        exchanges = [Exchange(row.prompt, row.messages[-1]) for row in rows]
+        return rate(self._ask, exchanges, self.fence, self.options.rubric or RUBRIC)
+
+    def _compared(self, rows: Sequence[Example]) -> list[Preference | Unjudged | None]:
+        paired = [bool(row.negatives) and "compared" in self.wanted for row in rows]
+        pairs = [
+            Pair(row.prompt, row.messages[-1], Message("assistant", row.negatives[0]))
+            for row, is_paired in zip(rows, paired, strict=True)
+            if is_paired
+        ]
+        said = iter(compare(self._ask, pairs, self.fence))
+        return [next(said) if is_paired else None for is_paired in paired]
 
     def _sample(self, count: int) -> list[int]:
         """Places of the rows to judge, in order."""
@@ -139,7 +150,7 @@ class Judge:
         return [reply.text for reply in replies]
 
     def _summary(
-        self, table: pl.DataFrame, compared: Sequence[Preference | Unjudged]
+        self, table: pl.DataFrame, preferences: Sequence[Preference | Unjudged | None]
     ) -> dict[str, Any]:
         """What is true of the sample, for `audit.json`."""
         asked = table.drop_nulls("outcome")
@@ -149,23 +160,25 @@ class Judge:
             "model": self.options.model,
             "answered_by": sorted(self.answered_by),
             "url": self.endpoint.served.url,
-            "sample": len(asked),
-            "judged": outcomes.pop("judged", 0),
-            "not_judged": dict(outcomes),
-            "scores": _means(known, self.seed),
+            "sample": len(preferences),
         }
-        if compared:
+        if "rated" in self.wanted:
+            said["judged"] = outcomes.pop("judged", 0)
+            said["not_judged"] = dict(outcomes)
+            said["scores"] = _means(known, self.seed)
+        if compared := [one for one in preferences if one is not None]:
             said["pairs"] = _pairs(table, compared)
         if self.options.price is not None:
             said["cost"] = self.cost
         return said
 
 
-def judge_of(options: AuditOptions, folder: Path, out: Path) -> Judge:
+def judge_of(options: AuditOptions, wanted: AbstractSet[str], folder: Path, out: Path) -> Judge:
     """The judge that the options name.
 
     Args:
         options: with the name of a judge.
+        wanted: what checks want to know, as in `WholeCheck.judged`.
         folder: where replies are kept.
         out: the audit's folder, for messages.
 
@@ -180,7 +193,7 @@ def judge_of(options: AuditOptions, folder: Path, out: Path) -> Judge:
     decode = DecodeOptions(max_new_tokens=asked.max_new_tokens)
     errand = Errand(SETTINGS, f"tutelage audit … --out {out}")
     endpoint = Endpoint(served, asked, decode, KeptReplies(folder / "replies.jsonl"), errand)
-    return Judge(asked, options.seed, endpoint, Fence(kept_secret(folder / "secret")))
+    return Judge(asked, options.seed, wanted, endpoint, Fence(kept_secret(folder / "secret")))
 
 
 def _chosen(rows: Iterable[Example], sample: Sequence[int]) -> Iterator[Example]:
