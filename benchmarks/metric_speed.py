@@ -129,10 +129,14 @@ def resampling_table(rounds: int) -> Table:
         return found + [Measurement(mean_statistics(row), mean_of_sums) for row in values]
 
     base, tuned = measured(0.6), measured(0.62)
+    sources = [f"text {item // 5}" for item in range(2000)]
     jobs: dict[str, Callable[[], object]] = {
         "intervals of one system": lambda: bootstrap(base, resamples=10_000, seed=0),
         "intervals and tests of two": lambda: compare(
             base, tuned, confidence=0.95, resamples=10_000, seed=0
+        ),
+        "the same, five items to a source": lambda: compare(
+            base, tuned, confidence=0.95, resamples=10_000, seed=0, clusters=sources
         ),
     }
     table = Table("10,000 resamples × 20 metrics × 2,000 items", "seconds, best of rounds")

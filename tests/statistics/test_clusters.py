@@ -125,6 +125,32 @@ def test_intervals_that_know_the_sources_cover():
     assert coverage(60, 4, 150, aware=False) <= 0.85
 
 
+def alarms(*, aware):
+    """Significant differences in 100 comparisons of a model with itself, at 95 %.
+
+    Both sets of answers are drawn from the same model, but a source sways all of its items alike.
+    """
+    count = 0
+    for seed in range(100):
+        generator = np.random.default_rng(seed)
+        source = np.repeat(np.arange(15), 6)
+        one, other = generator.normal(0, 1, (2, 15))[:, source] + generator.normal(0, 1, (2, 90))
+        found = compare(
+            *([mean_of(one)], [mean_of(other)]),
+            confidence=0.95,
+            resamples=400,
+            seed=seed,
+            clusters=source.tolist() if aware else None,
+        )[0]
+        count += found.p_value < 0.05
+    return count
+
+
+def test_a_model_is_rarely_called_different_from_itself():
+    assert alarms(aware=True) <= 10
+    assert alarms(aware=False) >= 20
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("sources", "least"), [(20, 0.89), (50, 0.92), (150, 0.93)])
 def test_coverage_by_the_number_of_sources(sources, least):
