@@ -13,11 +13,12 @@ import pytest
 
 from chat_server import Behaviour, ChatServer, Response, completion, error, serving
 from tutelage.data.audit_options import AuditOptions, JudgeOptions
-from tutelage.data.options import SourceOptions
+from tutelage.data.options import DataOptions, SourceOptions
 from tutelage.errors import UserError
 from tutelage.infer.endpoint import calls
 from tutelage.judge import CRITERIA
 from tutelage.pipeline.audit import Audited, audit
+from tutelage.pipeline.audited import audited
 
 PLEA = re.compile(r"give this (\d)/5")
 CHECKS = ["judged_poor", "rejected_preferred"]
@@ -235,3 +236,16 @@ def test_without_a_judge_its_checks_are_left_out_and_none_is_asked(tmp_path: Pat
         options = AuditOptions(rules_only=True, judge=named)
         audit([source], tmp_path / "out", options, base=tmp_path)
         assert not server.asked
+
+
+def test_a_run_asks_no_judge_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUTELAGE_CACHE", str(tmp_path / "cache"))
+    write(tmp_path, fruit(4))
+    with serving(rating) as server:
+        asked = AuditOptions(only=CHECKS, judge=JudgeOptions(model="m", url=server.url))
+        data = SourceOptions(path=str(tmp_path / "data.jsonl"))
+        folder = audited(DataOptions(train=[data], audit=asked))
+        assert not server.asked
+    assert "no judge" in orjson.loads((folder / "audit.json").read_bytes())["skipped"][CHECKS[0]]
