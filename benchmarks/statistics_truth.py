@@ -5,9 +5,9 @@
 Coverage: how often a 95 % interval holds the truth, of shares (by counts), of means with items that
 share a source, aware of it and blind to it. Power: how often the permutation test finds the effect
 that is called detectable. Untouched: 100 times, two sets of answers are drawn from the stored
-answers of one model and compared as `tutelage eval` does, over ten tasks; a repeat counts if any task
-is called significantly changed. Answers are made up (right with a chance of the item's own) unless
-a file has them: JSON Lines of {"task", "references": [...], "answers": [...]}.
+answers of one model and compared as `tutelage eval` does, over ten tasks; a repeat counts if any
+task is called significantly changed. Answers are made up (right with a chance of the item's own)
+unless a file has them: JSON Lines of {"task", "references": [...], "answers": [...]}.
 """
 
 from __future__ import annotations

@@ -95,6 +95,17 @@ def test_clusters_that_agree_count_as_one_item_each():
     found = compare([none], [none], clusters=source, **SETTINGS)[0]
     assert found.tuned_interval == pytest.approx(wilson(0, 10, 0.95))
     assert found.interval[1] == pytest.approx(wilson(0, 10, 0.95)[1])
+    draws = bootstrap([none], resamples=50, seed=0, clusters=source)[:, 0]
+    assert value_interval(none, draws, 0.95, source) == found.tuned_interval
+
+
+def test_clusters_of_right_and_wrong_have_the_percentile_interval():
+    source = np.repeat(np.arange(10), 5).tolist()
+    values = mean_of((np.repeat(np.arange(10), 5) < 4).astype(float))
+    draws = bootstrap([values], resamples=500, seed=0, clusters=source)[:, 0]
+    found = value_interval(values, draws, 0.95, source)
+    assert found == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])))
+    assert np.ptp(found) > 1.5 * np.ptp(wilson(20, 50, 0.95))
 
 
 def test_graded_items_keep_the_percentile_interval():

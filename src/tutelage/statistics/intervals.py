@@ -21,7 +21,7 @@ Means over independent groups add the distances of their parts' limits in square
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import asin, hypot, sqrt
 from statistics import NormalDist
@@ -161,18 +161,25 @@ def is_share(measurement: Measurement) -> bool:
     return bool(np.isin(statistics[:, 0], (0, 1)).all())
 
 
-def value_interval(measurement: Measurement, draws: Floats, confidence: float) -> Interval:
+def value_interval(
+    measurement: Measurement,
+    draws: Floats,
+    confidence: float,
+    clusters: Sequence[Hashable] | None = None,
+) -> Interval:
     """The interval of one metric.
 
     Args:
         measurement: on all items.
         draws: (resamples,) its bootstrap values.
         confidence: level of the interval.
+        clusters: the source of each item, if the draws are of sources.
     """
-    if is_share(measurement):
-        right = float(measurement.statistics[:, 0].sum())
-        return wilson(right, len(measurement.statistics), confidence)
-    return draws_interval(draws, len(measurement.statistics), measurement.bounds, confidence)
+    share, items = is_share(measurement), len(measurement.statistics)
+    if share and clusters is None:
+        return wilson(float(measurement.statistics[:, 0].sum()), items, confidence)
+    units = items if clusters is None else len(set(clusters))
+    return draws_interval(draws, units, (0, 1) if share else measurement.bounds, confidence)
 
 
 def draws_interval(
