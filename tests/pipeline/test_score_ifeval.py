@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from tutelage.cli.score import score as command
 from tutelage.constraints import CONSTRAINTS
 from tutelage.errors import UserError
+from tutelage.evaluate.options import AnswerForm
 from tutelage.metrics import METRICS
 from tutelage.pipeline.score import score
 
@@ -154,3 +158,49 @@ def test_the_published_file_is_scored_in_a_second(tmp_path: Path):
     result = score(path, ["ifeval"])
     assert time.process_time() - begin < 2  # measured without other work: RESULTS.md, "IFEval"
     assert result["n"] == 541
+
+
+def test_forms_of_all_answers_of_a_file(tmp_path: Path):
+    schema = tmp_path / "schema.json"
+    schema.write_bytes(orjson.dumps({"type": "integer", "minimum": 2}))
+    path = written(tmp_path / "rows.jsonl", *({"prediction": text} for text in ("1", "2", "two")))
+    form = AnswerForm(json_schema=str(schema), regular_expression=r"\d", label_set=["two", "three"])
+    found = score(path, ["json_schema", "regular_expression", "label_set"], form=form)["metrics"]
+    assert [each["value"] for each in found.values()] == pytest.approx([1 / 3, 2 / 3, 1 / 3])
+    app = typer.Typer()
+    app.command()(command)
+    arguments = [str(path), "-m", "label_set", "--json", "--resamples", "100"]
+    printed = CliRunner().invoke(app, [*arguments, "--label", "two", "--label", "1"])
+    assert orjson.loads(printed.stdout)["metrics"]["label_set"]["value"] == pytest.approx(2 / 3)
+
+
+def test_forms_that_cannot_be_measured(tmp_path: Path):
+    path = written(tmp_path / "rows.jsonl", {"prediction": ["a"]})
+    with pytest.raises(UserError, match="a form that is not given") as caught:
+        score(path, ["label_set"])
+    assert "--label" in str(caught.value.fix)
+    with pytest.raises(UserError, match="'prediction': found a list of 1, expected text"):
+        score(path, ["label_set"], form=AnswerForm(label_set=["a"]))
+    with pytest.raises(UserError, match="not JSON"):
+        score(path, ["json_schema"], form=AnswerForm(json_schema=__file__))
+    with pytest.raises(UserError, match="expected a regular expression"):
+        score(path, ["regular_expression"], form=AnswerForm(regular_expression="("))
+
+
+def test_kinds_of_a_file_of_ones_own(tmp_path: Path):
+    kinds = tmp_path / "kinds.py"
+    kinds.write_text(
+        "from tutelage.constraints import CONSTRAINTS, Constraint\n"
+        "@CONSTRAINTS.register('own:palindrome')\n"
+        "class Palindrome(Constraint):\n"
+        "    def holds(self, response, prompt):\n"
+        "        return response == response[::-1]\n"
+    )
+    row = {"prompt": "Go.", "instruction_id_list": ["own:palindrome"], "kwargs": [{}]}
+    rows = [{**row, "prediction": text} for text in ("level", "levels")]
+    path = written(tmp_path / "rows.jsonl", *rows)
+    try:
+        found = score(path, ["ifeval"], own_constraints=[kinds], resamples=100)
+        assert found["metrics"]["ifeval"]["value"] == 0.5
+    finally:
+        CONSTRAINTS.forget("own:palindrome")

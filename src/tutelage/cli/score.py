@@ -14,11 +14,29 @@ if TYPE_CHECKING:
 def score(
     file: Annotated[
         Path,
-        typer.Argument(help='JSON Lines of {"prediction": …, "references": [ … ]}.'),
+        typer.Argument(
+            help='JSON Lines of {"prediction": …, "references": [ … ]}; for ifeval, of its own.'
+        ),
     ],
     metric: Annotated[
         list[str], typer.Option("--metric", "-m", help="A metric; repeat for several.")
     ],
+    json_schema: Annotated[
+        Path | None,
+        typer.Option("--json-schema", help="The schema that --metric json_schema measures."),
+    ] = None,
+    regular_expression: Annotated[
+        str | None,
+        typer.Option("--regular-expression", help="What --metric regular_expression measures."),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="A label for --metric label_set; repeat for several."),
+    ] = None,
+    own: Annotated[
+        list[Path] | None,
+        typer.Option("--own", help="A Python file with kinds of instructions; run as code."),
+    ] = None,
     items: Annotated[
         Path | None, typer.Option("--items", help="Write the values of each row to this file.")
     ] = None,
@@ -31,15 +49,27 @@ def score(
     seed: Annotated[int, typer.Option(help="Seed of the resamples.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score predictions against references, with a bootstrap interval for every metric."""
+    """Score predictions by references, instructions or a form, every metric with an interval."""
     # The metrics bring numpy and sacrebleu, which `tutelage --help` must not wait for.
     import orjson
     from rich.console import Console
 
+    from tutelage.evaluate.options import AnswerForm
     from tutelage.pipeline.score import score as score_file
 
     result = score_file(
-        file, metric, items_out=items, confidence=confidence, resamples=resamples, seed=seed
+        file,
+        metric,
+        form=AnswerForm(
+            json_schema=str(json_schema) if json_schema else None,
+            regular_expression=regular_expression,
+            label_set=label or None,
+        ),
+        own_constraints=own or (),
+        items_out=items,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
     )
     if as_json:
         typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())

@@ -13,6 +13,20 @@ from tutelage.infer.options import DecodeOptions, EndpointOptions
 from tutelage.options import Options
 
 
+class AnswerForm(Options):
+    """The form that answers must have; the metrics of the same names measure how many have it."""
+
+    json_schema: str | None = None
+    """File with a JSON Schema; an answer is JSON that it allows, in a code fence or not."""
+
+    regular_expression: str | None = None
+    """Expression that matches the whole answer, in Rust's dialect (no look-around, no
+    back-references)."""
+
+    label_set: list[str] | None = Field(default=None, min_length=1)
+    """Labels, one of which is the whole answer, letter for letter."""
+
+
 class TaskEvaluation(Options):
     """How one task is scored, where it differs from the rest."""
 
@@ -23,6 +37,10 @@ class TaskEvaluation(Options):
     """Regular expression that finds the answer in prediction and references alike, such as
     `#### *(-?[0-9.,]+)`: its last match (first group, if it has one) is scored; an answer
     without a match is scored as empty."""
+
+    format: AnswerForm | None = None
+    """Form that every answer must have, measured by the metrics `json_schema`,
+    `regular_expression` and `label_set` on the whole answer."""
 
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Longest answer for this task, in tokens."""
@@ -65,6 +83,10 @@ class EvaluateOptions(Options):
 
     tasks: dict[str, TaskEvaluation] = {}
     """Exceptions by task name."""
+
+    own_constraints: list[str] = []
+    """Python files with kinds of verifiable instructions of your own (relative to the recipe).
+    They are run as code."""
 
     decode: DecodeOptions = DecodeOptions()
     """How answers are decoded."""

@@ -11,12 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+from tutelage.constraints import holds
+from tutelage.constraints.own import load_kinds
 from tutelage.errors import UserError, unknown_name
-from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
-from tutelage.metrics import METRICS, Scores
+from tutelage.evaluate.forms import form_references, needs_form
+from tutelage.evaluate.options import AnswerForm, EvaluateOptions, TaskEvaluation
+from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.entities import check_tags
+from tutelage.metrics.instruction_following import demand
 
 OVERALL = "overall"
 """What the rows over all tasks are called in place of a task."""
@@ -37,11 +42,13 @@ class Item:
         task: the task it belongs to.
         held_out: whether the task was kept from training.
         references: acceptable answers.
+        demands: its verifiable instructions, as `instruction_following.as_references` has them.
     """
 
     task: str
     held_out: bool
     references: tuple[str, ...]
+    demands: tuple[str, ...] = ()
 
     @property
     def group(self) -> Group:
@@ -76,8 +83,12 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
         tasks: names of all tasks in the data.
 
     Raises:
-        UserError: an unknown metric or task, with the recipe's key and the nearest names.
+        UserError: an unknown metric or task, with the recipe's key and the nearest names; a form
+            that is measured but not given, or given but not measured; a file of own kinds of
+            constraints that cannot be used.
     """
+    for path in options.own_constraints:
+        load_kinds(Path(path))
     known = set(tasks)
     if OVERALL in known:
         raise UserError(
@@ -92,28 +103,66 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
     for place, names in lists.items():
         for name in names:
             METRICS.get(name, where=place)
+    for task in known:
+        _check_forms(options, task)
+
+
+def _check_forms(options: EvaluateOptions, task: str) -> None:
+    """See that what a task's metrics measure of its answers' form is given, and the reverse."""
+    key = f"evaluate.tasks.{task}"
+    evaluation = options.tasks.get(task, TaskEvaluation())
+    given = form_references(evaluation.format or AnswerForm(), where=f"{key}.format")
+    measured = {name for name in metrics_of(options, task) if METRICS.get(name).answers == "form"}
+    for name in sorted(measured - given.keys()):
+        raise needs_form(name, where=f"{key}.format")
+    for name in sorted(given.keys() - measured):
+        fix = f"add {name} to the task's metrics"
+        raise UserError("no metric measures this form", where=f"{key}.format.{name}", fix=fix)
 
 
 def check_references(options: EvaluateOptions, items: Sequence[Item]) -> None:
     """Find items that no answer could be scored against.
 
     Raises:
-        UserError: an item without a reference, or with tags that are not IOB2 where its task's
-            metric compares tags.
+        UserError: an item without a reference, with tags that are not IOB2 where its task's
+            metric compares tags, or without verifiable instructions (or with some that cannot be
+            checked) where its metric judges by them.
     """
     for number, item in enumerate(items):
         where = f"item {number} of task '{item.task}'"
-        if not item.references:
+        compared = {METRICS.get(name).answers for name in metrics_of(options, item.task)}
+        if "constraints" in compared:
+            _check_demands(item, where)
+        if not item.references and not compared.isdisjoint({"text", "tags"}):
             raise UserError(
                 "the item has no reference to score answers against",
                 where=where,
                 fix="give the row a response or references, or leave it out of the evaluation",
             )
-        if any(METRICS.get(name).answers == "tags" for name in metrics_of(options, item.task)):
+        if "tags" in compared:
             for reference in item.references:
                 if problem := check_tags(reference.split()):
                     fix = "the task's metric compares IOB2 tags with spaces between"
                     raise UserError(f"the reference is not IOB2: {problem}", where=where, fix=fix)
+
+
+def _check_demands(item: Item, where: str) -> None:
+    """Try an item's instructions on a short answer: what they lack is to show before the models
+    are asked."""
+    if not item.demands:
+        raise UserError(
+            "the item has no verifiable instructions to judge answers by",
+            where=where,
+            fix="give the row `instruction_id_list` and `kwargs` as IFEval has them, or give the "
+            "task other metrics",
+        )
+    for text in item.demands:
+        try:
+            wanted = demand(text)
+            holds(wanted.constraint, "A short answer.", wanted.prompt)
+        except UserError as error:
+            fix = error.fix or "see docs/constraints.md for every kind and its options"
+            raise UserError(error.what, where=where, fix=fix) from None
 
 
 def score_answers(
@@ -129,12 +178,28 @@ def score_answers(
     extracted = [
         _extracted(options, item, answer) for item, answer in zip(items, answers, strict=True)
     ]
+    forms = {
+        task: form_references(evaluation.format)
+        for task, evaluation in options.tasks.items()
+        if evaluation.format
+    }
+
+    def compared(metric: Metric, index: int) -> tuple[str, Sequence[str]]:
+        """An answer and what this metric compares it with."""
+        if metric.answers == "constraints":
+            return answers[index], items[index].demands
+        if metric.answers == "form":
+            return answers[index], [forms[items[index].task][metric.name]]
+        return extracted[index]
+
     groups: dict[Group, dict[str, Scores]] = {}
     per_item: dict[str, list[float | None]] = {}
     for group, (names, members) in grouped(items, options).items():
-        predictions = [extracted[index][0] for index in members]
-        references = [extracted[index][1] for index in members]
-        groups[group] = {name: METRICS.get(name).score(predictions, references) for name in names}
+        groups[group] = {}
+        for metric in map(METRICS.get, names):
+            pairs = [compared(metric, index) for index in members]
+            predictions = [answer for answer, _ in pairs]
+            groups[group][metric.name] = metric.score(predictions, [wanted for _, wanted in pairs])
         if group.task == OVERALL:
             continue
         for name, scores in groups[group].items():

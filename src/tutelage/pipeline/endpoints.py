@@ -239,12 +239,12 @@ def _compare(recipe: Recipe, items: Sequence[Item], run: RunFolder) -> dict[str,
 
 
 def _fingerprint(items: Sequence[Item], prompt: PromptOptions) -> str:
-    """SHA-256 of the questions as they are asked, and of their references."""
+    """SHA-256 of the questions as they are asked, their references and their constraints."""
     digest = hashlib.sha256()
     for item in items:
         example = item.example
         asked = (turns(example.prompt, prompt), example.tools, example.accepted, example.task)
-        digest.update(repr(asked).encode())
+        digest.update(repr((*asked, *example.constraints)).encode())
     return digest.hexdigest()
 
 

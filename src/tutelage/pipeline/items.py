@@ -14,6 +14,7 @@ from tutelage.data.example import Example, Message, Source
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
 from tutelage.evaluate.scoring import Item as ScoredItem
+from tutelage.metrics.instruction_following import as_references
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,14 +37,17 @@ class Item:
     @property
     def scored(self) -> ScoredItem:
         """What its answers are scored against."""
-        return ScoredItem(self.example.task, self.held_out, self.example.accepted)
+        example = self.example
+        asked = next((turn.content for turn in reversed(example.prompt) if turn.role == "user"), "")
+        demands = as_references(example.constraints, asked)
+        return ScoredItem(example.task, self.held_out, example.accepted, demands)
 
 
 def answerable(examples: Sequence[Example], ledger: Ledger) -> list[Example]:
     """The examples whose answers can be scored; the ledger has the others as dropped."""
     found = []
     for example in examples:
-        if example.accepted:
+        if example.accepted or example.constraints:
             found.append(example)
         else:
             ledger.mark(example.source, Fate.DROPPED, Reason.NO_RESPONSE)
@@ -51,10 +55,12 @@ def answerable(examples: Sequence[Example], ledger: Ledger) -> list[Example]:
 
 
 def items_fingerprint(items: Sequence[Item]) -> str:
-    """SHA-256 of the questions and their references."""
+    """SHA-256 of the questions, their references and their verifiable instructions."""
     digest = hashlib.sha256()
     for item in items:
-        digest.update(repr((item.prompt_ids, item.example.accepted, item.example.task)).encode())
+        example = item.example
+        said = (item.prompt_ids, example.accepted, example.task, *example.constraints)
+        digest.update(repr(said).encode())
     return digest.hexdigest()
 
 

@@ -7,15 +7,18 @@ is not the score that was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tutelage.constraints.own import load_kinds
 from tutelage.errors import UserError
+from tutelage.evaluate.forms import form_references, needs_form
+from tutelage.evaluate.options import AnswerForm
 from tutelage.metrics import METRICS, Metric, Scores
-from tutelage.pipeline.score_rows import FITTED, Row, read_rows
+from tutelage.pipeline.score_rows import FITTED, Row, as_form, read_rows
 from tutelage.rundir import replacing
 from tutelage.statistics import Measurement, bootstrap, percentile_interval
 
@@ -24,6 +27,8 @@ def score(
     path: str | Path,
     metrics: Sequence[str],
     *,
+    form: AnswerForm | None = None,
+    own_constraints: Sequence[str | Path] = (),
     items_out: str | Path | None = None,
     confidence: float = 0.95,
     resamples: int = 10_000,
@@ -34,6 +39,8 @@ def score(
     Args:
         path: JSON Lines, also as gzip or zstd.
         metrics: names of metrics, at least one.
+        form: that all answers must have, for the metrics that measure it.
+        own_constraints: Python files with kinds of verifiable instructions; they are run as code.
         items_out: where to write each row's own values, as JSON Lines.
         confidence: level of the intervals.
         resamples: bootstrap resamples behind the intervals.
@@ -45,21 +52,30 @@ def score(
         `ifeval` stand its four figures by name, and their `intervals`.
 
     Raises:
-        UserError: an unknown metric, or a row that cannot be scored.
+        UserError: an unknown metric, a form that is not given, or a row that cannot be scored.
     """
     if not metrics:
         raise UserError("no metric is named", fix=f"name one of {', '.join(METRICS.names())}")
     chosen = [METRICS.get(name) for name in dict.fromkeys(metrics)]
+    for file in own_constraints:
+        load_kinds(Path(file))
+    forms = form_references(form or AnswerForm())
+    for metric in chosen:
+        if metric.answers == "form" and metric.name not in forms:
+            raise needs_form(metric.name)
     rows = list(read_rows(Path(path)))
-    scores = [(metric, _score(metric, rows)) for metric in chosen]
+    scores = [(metric, _score(metric, rows, forms)) for metric in chosen]
     results = _measured(scores, confidence, resamples, seed)
     if items_out is not None:
         _write_items(Path(items_out), scores)
     return {"n": len(rows), "metrics": results}
 
 
-def _score(metric: Metric, rows: Sequence[Row]) -> Scores:
-    fitted = [FITTED[metric.answers](row, metric) for row in rows]
+def _score(metric: Metric, rows: Sequence[Row], forms: Mapping[str, str]) -> Scores:
+    if metric.answers == "form":
+        fitted = [as_form(row, forms[metric.name]) for row in rows]
+    else:
+        fitted = [FITTED[metric.answers](row, metric) for row in rows]
     return metric.score([answer for answer, _ in fitted], [accepted for _, accepted in fitted])
 
 

@@ -222,4 +222,11 @@ FITTED: Mapping[Answers, Callable[[Row, Metric], tuple[str, Sequence[str]]]] = {
     "tags": as_tags,
     "constraints": as_constraints,
 }
-"""A row's prediction and references, by what a metric compares answers with."""
+"""A row's prediction and references, by what a metric finds in the row to compare it with."""
+
+
+def as_form(row: Row, reference: str) -> tuple[str, Sequence[str]]:
+    """Prediction, and the form that all answers of the file must have."""
+    if not isinstance(row.prediction, str):
+        raise row.wrong("prediction", shown(row.prediction), "text", "write the answer as text")
+    return row.prediction, [reference]

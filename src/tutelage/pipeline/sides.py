@@ -177,7 +177,9 @@ def _write(
             "file": [item.example.source.file for item in items],
             "row": [item.example.source.row for item in items],
             "prompt": [_readable(item.example.prompt) for item in items],
-            "references": [list(item.example.accepted) for item in items],
+            "references": pl.Series(
+                [list(item.example.accepted) for item in items], dtype=pl.List(pl.String)
+            ),
             "prediction": [answer.text for answer in said],
             "finish_reason": [answer.finish_reason for answer in said],
             "prompt_tokens": [answer.prompt_tokens for answer in said],

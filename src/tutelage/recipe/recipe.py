@@ -7,9 +7,10 @@ makes paths absolute, so that the recipe in a run folder means the same from any
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import ValidationInfo, field_validator
@@ -208,19 +209,28 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
     values["data"]["audit"]["own"] = [absolute(path) for path in recipe.data.audit.own]
     if recipe.prompt.template is not None:
         values["prompt"]["template"] = absolute(recipe.prompt.template)
-    if recipe.evaluate.general_text not in (None, "builtin"):
-        values["evaluate"]["general_text"] = absolute(str(recipe.evaluate.general_text))
-    if recipe.evaluate.suite_files is not None:
-        values["evaluate"]["suite_files"] = absolute(recipe.evaluate.suite_files)
-    for suite in values["evaluate"]["suites"]:
-        for source in suite["data"]:
-            if not source["path"].startswith("hub:"):
-                source["path"] = absolute(source["path"])
+    _resolve_evaluation(values["evaluate"], absolute)
     for section, key in ((values["model"], "base"), (values["data"]["audit"], "model")):
         named = section[key]
         if named and (named.startswith((".", "~", "/")) or (folder / named).is_dir()):
             section[key] = absolute(named)
     return Recipe.model_validate(values)
+
+
+def _resolve_evaluation(section: dict[str, Any], absolute: Callable[[str], str]) -> None:
+    """Make the paths of `evaluate` absolute."""
+    if section["general_text"] not in (None, "builtin"):
+        section["general_text"] = absolute(section["general_text"])
+    if section["suite_files"] is not None:
+        section["suite_files"] = absolute(section["suite_files"])
+    for suite in section["suites"]:
+        for source in suite["data"]:
+            if not source["path"].startswith("hub:"):
+                source["path"] = absolute(source["path"])
+    section["own_constraints"] = [absolute(path) for path in section["own_constraints"]]
+    for task in section["tasks"].values():
+        if task["format"] and task["format"]["json_schema"] is not None:
+            task["format"]["json_schema"] = absolute(task["format"]["json_schema"])
 
 
 def dump(recipe: Recipe, path: str | Path) -> None:
