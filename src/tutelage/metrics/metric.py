@@ -44,10 +44,12 @@ class Scores:
     verdicts: dict[str, list[Any]] = field(default_factory=dict)
 
 
-Answers = Literal["text", "tags", "constraints", "form"]
+Answers = Literal["text", "tags", "constraints", "form", "tests", "queries"]
 """What answers are compared with: text; IOB2 tags as one string with spaces between; the verifiable
-instructions of the item; the form that its task demands, which is one such instruction. The last
-two are references written by `instruction_following.as_references`, and take answers whole."""
+instructions of the item; the form that its task demands, which is one such instruction. These two
+are references written by `instruction_following.as_references`, and take answers whole. Programs
+are judged by tests (`code.as_references`), queries by the right ones, run on a database
+(`text_to_sql.as_references`)."""
 
 
 class Metric(Protocol):

@@ -12,6 +12,24 @@ time (decimal is quadratic: a known way to hang a checker).
 from collections.abc import Callable
 from typing import Any
 
+_TYPES = {
+    kind.__name__: kind
+    for kind in (
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        bytearray,
+        list,
+        tuple,
+        set,
+        frozenset,
+        dict,
+    )
+}
+"""Types that pass as themselves."""
 _PLAIN_INTEGER = 1 << 53
 _DEEPEST = 200
 
@@ -36,9 +54,6 @@ def encode(value: Any, handle: Callable[[Any], int], depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
 
-    def several(members: Any) -> list[Any]:
-        return [encode(member, handle, depth + 1) for member in members]
-
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
@@ -47,22 +62,30 @@ def encode(value: Any, handle: Callable[[Any], int], depth: int = 0) -> Any:
         return number if small else {"kind": "int", "value": hex(number)}
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, list):
-        return several(value)
-    if isinstance(value, dict):
-        return {"kind": "dict", "value": [several(pair) for pair in value.items()]}
     if isinstance(value, complex):
         return {"kind": "complex", "value": [value.real, value.imag]}
-    for kind in (tuple, set, frozenset):
-        if isinstance(value, kind):
-            return {"kind": kind.__name__, "value": several(value)}
-    if isinstance(value, bytes | bytearray):
-        kind_name = "bytes" if isinstance(value, bytes) else "bytearray"
-        return {"kind": kind_name, "value": value.hex()}
+    for binary in (bytes, bytearray):
+        if isinstance(value, binary):
+            return {"kind": binary.__name__, "value": value.hex()}
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        return _container(value, lambda member: encode(member, handle, depth + 1))
+    if isinstance(value, type) and value in _TYPES.values():
+        return {"kind": "type", "value": value.__name__}
     return {"kind": "handle", "value": handle(value)}
 
 
+def _container(value: Any, encoded: Callable[[Any], Any]) -> Any:
+    if isinstance(value, dict):
+        return {"kind": "dict", "value": [encoded(list(pair)) for pair in value.items()]}
+    members = [encoded(member) for member in value]
+    for kind in (tuple, set, frozenset):
+        if isinstance(value, kind):
+            return {"kind": kind.__name__, "value": members}
+    return members
+
+
 _MAKERS: dict[str, Callable[[Any], Any]] = {
+    "type": lambda name: _TYPES[name],
     "int": lambda text: int(text, 16),
     "complex": lambda parts: complex(*parts),
     "tuple": tuple,
@@ -94,6 +117,6 @@ def decode(data: Any, handled: Callable[[int], Any]) -> Any:
     if kind == "handle":
         return handled(int(value))  # type: ignore[arg-type]
     maker = _MAKERS.get(str(kind))
-    if maker is None:
+    if maker is None or (kind == "type" and value not in _TYPES):
         raise ValueError(f"no value of kind {kind!r}")
     return maker(decode(value, handled))
