@@ -158,7 +158,10 @@ class Sandbox:
 
 
 def judge_all(
-    trials: Iterable[Trial], limits: Limits | None = None, workers: int | None = None
+    trials: Iterable[Trial],
+    limits: Limits | None = None,
+    workers: int | None = None,
+    shared: Sequence[Path] = (),
 ) -> list[Verdict]:
     """Judge trials in several sandboxes at once; verdicts come in the order of the trials.
 
@@ -166,6 +169,7 @@ def judge_all(
         trials: what to run.
         limits: of each trial.
         workers: sandboxes at a time; as many as there are processors by default.
+        shared: files that all programs may read, see `Sandbox`.
 
     Raises:
         UserError: this machine cannot isolate programs; nothing untrusted has run.
@@ -183,7 +187,7 @@ def judge_all(
     count = min(workers or os.cpu_count() or 1, len(trials))
     with ExitStack() as running:
         for _ in range(count):
-            free.put(running.enter_context(Sandbox(limits)))
+            free.put(running.enter_context(Sandbox(limits, shared)))
         with ThreadPoolExecutor(max(1, count)) as pool:
             return list(pool.map(judge, trials))
 

@@ -1,0 +1,219 @@
+"""Text to SQL by execution: a query is right where its result is that of the right query.
+
+Execution accuracy as Zhong et al. (2020, arXiv:2010.02840) and Spider's later leaderboard have it:
+results are bags of rows, in order only where the right query orders them, and columns may come in
+another order. Both queries run in `tutelage.sandbox` on an in-memory database or a file opened
+read-only, under an authorizer that lets SQLite read and nothing else. One database is one witness:
+a wrong query may agree by chance, the more easily the fewer rows there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import orjson
+
+from tutelage.constraints.parts import prose_and_code
+from tutelage.errors import UserError
+from tutelage.metrics.metric import METRICS, Floats, Scores, mean_of_sums, mean_statistics
+from tutelage.sandbox import Limits, Trial, Verdict, judge_all
+
+_RUNNER = """
+import sqlite3
+
+ALLOWED = {
+    sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE
+}
+
+def run(database, schema, query):
+    if database is None:
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(schema)
+    else:
+        connection = sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)
+    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1 << 24)
+    connection.set_authorizer(
+        lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
+    )
+    rows = connection.execute(query).fetchmany(100_001)
+    if len(rows) > 100_000:
+        raise ValueError("more than 100,000 rows")
+    return rows
+"""
+
+_TESTS = """
+from collections import Counter
+
+class ReferenceFailure(Exception):
+    pass
+
+def plain(rows):
+    # Sums of floats depend in their last bits on the order in which rows were read.
+    return [tuple(float(f"{v:.12g}") if isinstance(v, float) else v for v in row) for row in rows]
+
+def bag(column):
+    return frozenset(Counter(column).items())
+
+def placings(wanted, found):
+    # Orders of the found columns in which each holds what the wanted column at its place holds.
+    if not wanted:
+        yield ()
+    for place, column in enumerate(found):
+        if wanted and column is not None and column == wanted[0]:
+            for rest in placings(wanted[1:], found[:place] + [None] + found[place + 1:]):
+                yield (place, *rest)
+
+def same(wanted, found, ordered):
+    if len(wanted) != len(found):
+        return False
+    if not wanted:
+        return True
+    if len(wanted[0]) != len(found[0]):
+        return False
+    columns = [[bag(column) for column in zip(*rows)] for rows in (wanted, found)]
+    for order in placings(*columns):
+        placed = [tuple(row[place] for place in order) for row in found]
+        if placed == wanted if ordered else Counter(placed) == Counter(wanted):
+            return True
+    return False
+
+def right_results():
+    for query, ordered in RIGHT:
+        try:
+            yield plain(run(DATABASE, SCHEMA, query)), ordered
+        except Exception as error:
+            raise ReferenceFailure(str(error)) from None
+
+expected = list(right_results())
+result = plain(run(DATABASE, SCHEMA, ANSWER))
+assert any(same(wanted, result, ordered) for wanted, ordered in expected), (
+    f"{len(result)} rows, beginning {result[:3]}"
+)
+"""
+
+
+@dataclass(frozen=True)
+class SqlTask:
+    """The right queries, any of which an answer may agree with, and their database.
+
+    Attributes:
+        queries: at least one.
+        schema: SQL that makes the database in memory, rows included.
+        database: in its place, a file of SQLite's; it is read only.
+    """
+
+    queries: tuple[str, ...]
+    schema: str = ""
+    database: str | None = None
+
+
+def query_of(answer: str) -> str:
+    """The query that an answer gives: its first fenced block, or all of it."""
+    _, blocks = prose_and_code(answer)
+    if not blocks and "```" in answer:
+        blocks = prose_and_code(answer + "\n```")[1]  # the answer was cut short
+    return ("\n".join(blocks[0].lines) if blocks else answer).strip()
+
+
+def orders_its_rows(query: str) -> bool:
+    """Whether a query has ORDER BY itself, not only in what it has in parentheses or quotes."""
+    text = re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|/\*.*?\*/", " ", query, flags=re.S)
+    before = None
+    while before != text:
+        before, text = text, re.sub(r"\([^()]*\)", " ", text)
+    return re.search(r"\border\s+by\b", text, re.I) is not None
+
+
+def as_references(task: SqlTask) -> tuple[str, ...]:
+    """A task as `ExecutionAccuracy` takes it for an item's references."""
+    return (orjson.dumps(asdict(task)).decode(),)
+
+
+@dataclass(frozen=True)
+class ExecutionAccuracy:
+    """The share of answers whose result is right."""
+
+    name: str = "execution_accuracy"
+    limits: Limits = field(default_factory=Limits)
+    scale: ClassVar[Literal[1]] = 1
+    higher_is_better: ClassVar[bool] = True
+    answers: ClassVar[Literal["queries"]] = "queries"
+
+    def score(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+        """Run every answer and its right queries, and compare what they find.
+
+        Raises:
+            UserError: this machine cannot isolate programs; a database is not there; a right query
+                cannot be run.
+        """
+        tasks = [_read(reference) for reference in references]
+        files = list(dict.fromkeys(task.database for task in tasks if task.database is not None))
+        for file in files:
+            if not Path(file).is_file():
+                raise UserError("the database is not there", where=file)
+        trials = [
+            _trial(query_of(answer), task, files)
+            for answer, task in zip(predictions, tasks, strict=True)
+        ]
+        verdicts = judge_all(trials, self.limits, shared=[Path(file) for file in files])
+        for task, verdict in zip(tasks, verdicts, strict=True):
+            _check_reference(task, verdict)
+        right = np.array([float(verdict.passed) for verdict in verdicts])
+        return Scores(
+            per_item=right,
+            statistics=mean_statistics(right),
+            signature=f"{self.name}|rows:bag-unless-ordered|columns:any-order|floats:12-digits"
+            f"|sqlite|seconds:{self.limits.seconds}",
+            details={"outcomes": dict(Counter(verdict.outcome for verdict in verdicts))},
+            verdicts={
+                "outcome": [verdict.outcome for verdict in verdicts],
+                "reason": [verdict.detail for verdict in verdicts],
+            },
+        )
+
+    def aggregate(self, sums: Floats) -> Floats:
+        """The mean over items."""
+        return mean_of_sums(sums)
+
+
+def _trial(query: str, task: SqlTask, files: Sequence[str]) -> Trial:
+    database = None if task.database is None else f"/shared/{files.index(task.database)}"
+    settings = {
+        "RIGHT": [(right, orders_its_rows(right)) for right in task.queries],
+        "DATABASE": database,
+        "SCHEMA": task.schema,
+        "ANSWER": query,
+    }
+    preamble = "".join(f"{name} = {value!r}\n" for name, value in settings.items())
+    return Trial(_RUNNER, _TESTS, ("run",), preamble)
+
+
+def _check_reference(task: SqlTask, verdict: Verdict) -> None:
+    kind, _, reason = verdict.detail.partition(": ")
+    if kind == "ReferenceFailure":
+        raise UserError(
+            f"the right query cannot be run: {reason}",
+            where=task.queries[0],
+            fix="check the query against its schema or database",
+        )
+
+
+def _read(reference: Sequence[str]) -> SqlTask:
+    try:
+        found = orjson.loads(reference[0])
+        return SqlTask(tuple(found["queries"]), found["schema"], found["database"])
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        raise UserError(
+            "'execution_accuracy' needs a database for every item, and found another reference",
+            fix="give rows with 'references' and with 'schema' or 'database'",
+        ) from None
+
+
+METRICS.register("execution_accuracy")(ExecutionAccuracy())
