@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from tutelage.constraints.parts import prose_and_code
 from tutelage.errors import UserError
+from tutelage.metrics.fenced import fenced_code
 from tutelage.metrics.metric import METRICS, Floats, Scores, mean_of_sums, mean_statistics
 from tutelage.sandbox import Limits, Trial, judge_all
 
@@ -81,10 +81,7 @@ def program_of(answer: str, task: CodeTask) -> str:
     A block of several is the first that defines what the tests need, or the first. An answer
     without a fence continues the prompt, and is cut where it goes on to something else.
     """
-    _, blocks = prose_and_code(answer)
-    if not blocks and "```" in answer:
-        blocks = prose_and_code(answer + "\n```")[1]  # the answer was cut short
-    sources = ["\n".join(block.lines) for block in blocks]
+    sources = fenced_code(answer)
     for source in [*sources, answer]:
         if all(_defines(source, name) for name in task.names):
             return f"{task.prompt}\n{source}\n"

@@ -19,70 +19,17 @@ from typing import ClassVar, Literal
 import numpy as np
 import orjson
 
-from tutelage.constraints.parts import prose_and_code
 from tutelage.errors import UserError
+from tutelage.metrics import query_results, query_runner
+from tutelage.metrics.fenced import fenced_code
 from tutelage.metrics.metric import METRICS, Floats, Scores, mean_of_sums, mean_statistics
 from tutelage.sandbox import Limits, Trial, Verdict, judge_all
 
-_RUNNER = """
-import sqlite3
-
-ALLOWED = {
-    sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE
-}
-
-def run(database, schema, query):
-    if database is None:
-        connection = sqlite3.connect(":memory:")
-        connection.executescript(schema)
-    else:
-        connection = sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True)
-    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1 << 24)
-    connection.set_authorizer(
-        lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
-    )
-    rows = connection.execute(query).fetchmany(100_001)
-    if len(rows) > 100_000:
-        raise ValueError("more than 100,000 rows")
-    return rows
-"""
-
+_RUNNER = Path(query_runner.__file__).read_text()
+_RESULTS = Path(query_results.__file__).read_text()
 _TESTS = """
-from collections import Counter
-
 class ReferenceFailure(Exception):
     pass
-
-def plain(rows):
-    # Sums of floats depend in their last bits on the order in which rows were read.
-    return [tuple(float(f"{v:.12g}") if isinstance(v, float) else v for v in row) for row in rows]
-
-def bag(column):
-    return frozenset(Counter(column).items())
-
-def placings(wanted, found):
-    # Orders of the found columns in which each holds what the wanted column at its place holds.
-    if not wanted:
-        yield ()
-    for place, column in enumerate(found):
-        if wanted and column is not None and column == wanted[0]:
-            for rest in placings(wanted[1:], found[:place] + [None] + found[place + 1:]):
-                yield (place, *rest)
-
-def same(wanted, found, ordered):
-    if len(wanted) != len(found):
-        return False
-    if not wanted:
-        return True
-    if len(wanted[0]) != len(found[0]):
-        return False
-    columns = [[bag(column) for column in zip(*rows)] for rows in (wanted, found)]
-    for order in placings(*columns):
-        placed = [tuple(row[place] for place in order) for row in found]
-        if placed == wanted if ordered else Counter(placed) == Counter(wanted):
-            return True
-    return False
 
 def right_results():
     for query, ordered in RIGHT:
@@ -93,7 +40,7 @@ def right_results():
 
 expected = list(right_results())
 result = plain(run(DATABASE, SCHEMA, ANSWER))
-assert any(same(wanted, result, ordered) for wanted, ordered in expected), (
+assert any(same(wanted, result, ordered=ordered) for wanted, ordered in expected), (
     f"{len(result)} rows, beginning {result[:3]}"
 )
 """
@@ -116,10 +63,7 @@ class SqlTask:
 
 def query_of(answer: str) -> str:
     """The query that an answer gives: its first fenced block, or all of it."""
-    _, blocks = prose_and_code(answer)
-    if not blocks and "```" in answer:
-        blocks = prose_and_code(answer + "\n```")[1]  # the answer was cut short
-    return ("\n".join(blocks[0].lines) if blocks else answer).strip()
+    return [*fenced_code(answer), answer][0].strip()
 
 
 def orders_its_rows(query: str) -> bool:
@@ -192,7 +136,7 @@ def _trial(query: str, task: SqlTask, files: Sequence[str]) -> Trial:
         "ANSWER": query,
     }
     preamble = "".join(f"{name} = {value!r}\n" for name, value in settings.items())
-    return Trial(_RUNNER, _TESTS, ("run",), preamble)
+    return Trial(_RUNNER, _TESTS, ("run",), _RESULTS + preamble)
 
 
 def _check_reference(task: SqlTask, verdict: Verdict) -> None:
