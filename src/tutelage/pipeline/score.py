@@ -20,7 +20,7 @@ from tutelage.evaluate.options import AnswerForm
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.pipeline.score_rows import FITTED, Row, as_form, read_rows
 from tutelage.rundir import replacing
-from tutelage.statistics import Measurement, bootstrap, percentile_interval
+from tutelage.statistics import Measurement, bootstrap, value_interval
 
 
 def score(
@@ -84,12 +84,15 @@ def _measured(
 ) -> dict[str, dict[str, Any]]:
     """Every metric's value with its interval, and what it brings along, on the same resamples."""
     measurements = [
-        Measurement(statistics, metric.aggregate)
+        Measurement(statistics, metric.aggregate, bounds=(0, metric.scale))
         for metric, found in scores
         for statistics in (found.statistics, *found.further.values())
     ]
     draws = bootstrap(measurements, resamples=resamples, seed=seed)
-    intervals = [list(percentile_interval(column, confidence)) for column in draws.T]
+    intervals = [
+        list(value_interval(measurement, column, confidence))
+        for measurement, column in zip(measurements, draws.T, strict=True)
+    ]
     measured = iter(zip(measurements, intervals, strict=True))
     results: dict[str, dict[str, Any]] = {}
     for metric, found in scores:
