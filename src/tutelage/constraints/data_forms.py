@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from itertools import accumulate
 from functools import lru_cache
 from typing import Annotated, Any
 from xml.parsers import expat
@@ -29,8 +30,9 @@ from tutelage.constraints.parts import bare
 _NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _WHOLE = r"\A(?:{})\z"
 LONGEST_YAML = 10_000
-"""Characters of a response that are read as YAML: twice as many opened brackets take four times as
-long, and twice these took 2.3 s."""
+"""Characters of a response that are read as YAML; ruamel takes 10 to 20 ms for a thousand."""
+DEEPEST_YAML = 100
+"""Brackets that may be open at once; with a few hundred, ruamel fails after 2.2 s."""
 
 
 @lru_cache(maxsize=1024)
@@ -76,7 +78,7 @@ class Yaml(Constraint):
     def holds(self, response: str, prompt: str) -> bool:
         """See `Constraint.holds`."""
         text = bare(response, "yaml", "yml")
-        if len(text) > LONGEST_YAML:
+        if len(text) > LONGEST_YAML or _most_open(text) > DEEPEST_YAML:
             return False
         try:
             with warnings.catch_warnings():
@@ -107,6 +109,12 @@ class Xml(Constraint):
         except (expat.ExpatError, ValueError):
             return False
         return self.root in {None, found[0]}
+
+
+def _most_open(text: str) -> int:
+    """The most brackets open at once, of those that YAML nests by."""
+    steps = [(letter in "[{") - (letter in "]}") for letter in text]
+    return max(accumulate(steps), default=0)
 
 
 def _refuse(*_: object) -> None:
