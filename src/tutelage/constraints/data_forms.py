@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from itertools import accumulate
 from functools import lru_cache
+from itertools import accumulate
 from typing import Annotated, Any
 from xml.parsers import expat
 
