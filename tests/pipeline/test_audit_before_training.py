@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tutelage.data.options import DataOptions
+from tutelage.data.options import DataOptions, SubsetOptions
 from tutelage.errors import UserError
 from tutelage.pipeline import prepared_key
 from tutelage.pipeline.audited import audited, keep_audit, load_rows
@@ -72,6 +72,15 @@ def test_an_audit_is_made_once_and_never_stale(folder: Path) -> None:
     again = options(folder, "drop")
     assert audited(again) != first
     assert len(load_rows(again).ledger) == 13
+
+
+def test_every_subset_has_the_audit_of_the_whole(folder: Path) -> None:
+    whole = options(folder, "drop")
+    part = whole.model_copy(update={"subset": SubsetOptions(examples=4)})
+    assert audited(part) == audited(whole)
+    splits = load_rows(part)
+    assert len(splits.train) == 4
+    assert splits.ledger.reasons() == {"audit_error": 3, "not_sampled": 5}
 
 
 def test_rows_that_cannot_be_read_stay_lost(folder: Path) -> None:
