@@ -21,11 +21,11 @@ from tutelage.rundir import RunFolder
 
 
 def sampled(
-    run: RunFolder, count: int, temperature: float, longest: int
+    run: RunFolder, count: int, temperature: float, longest: int, every: int
 ) -> list[dict[str, object]]:
     """A row for each item that the run asked."""
     bench = from_run(run, load(run.recipe).resolved())
-    items = pl.read_parquet(run.tuned_predictions)
+    items = pl.read_parquet(run.tuned_predictions).gather_every(every)
     requests = [
         Request(tuple(ids), longest, key=key)
         for key, ids in enumerate(items["prompt_ids"].to_list())
@@ -51,12 +51,14 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=6)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--longest", type=int, default=48, help="Tokens of an answer.")
+    parser.add_argument("--every", type=int, default=1, help="Take one item of so many.")
     arguments = parser.parse_args()
     rows = sampled(
         RunFolder.open(arguments.run),
         arguments.answers,
         arguments.temperature,
         arguments.longest,
+        arguments.every,
     )
     arguments.out.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
