@@ -18,7 +18,7 @@ from tutelage.constraints import holds
 from tutelage.constraints.own import load_kinds
 from tutelage.errors import UserError, unknown_name
 from tutelage.evaluate.forms import form_references, needs_form
-from tutelage.evaluate.options import AnswerForm, EvaluateOptions, TaskEvaluation
+from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.entities import check_tags
 from tutelage.metrics.instruction_following import demand
@@ -83,9 +83,9 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
         tasks: names of all tasks in the data.
 
     Raises:
-        UserError: an unknown metric or task, with the recipe's key and the nearest names; a form
-            that is measured but not given, or given but not measured; a file of own kinds of
-            constraints that cannot be used.
+        UserError: an unknown metric or task, with the recipe's key and the nearest names; a metric
+            that runs answers; a form that is measured but not given, or given but not measured; a
+            file of own kinds of constraints that cannot be used.
     """
     for path in options.own_constraints:
         load_kinds(Path(path))
@@ -102,7 +102,12 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
         lists[f"evaluate.tasks.{task}.metrics"] = evaluation.metrics or []
     for place, names in lists.items():
         for name in names:
-            METRICS.get(name, where=place)
+            if METRICS.get(name, where=place).answers in {"tests", "queries"}:
+                raise UserError(
+                    f"'{name}' runs answers, for which an example has no tests or database",
+                    where=place,
+                    fix=f"write the answers to a file with them: tutelage score --metric {name}",
+                )
     for task in known:
         _check_forms(options, task)
 
@@ -111,7 +116,7 @@ def _check_forms(options: EvaluateOptions, task: str) -> None:
     """See that what a task's metrics measure of its answers' form is given, and the reverse."""
     key = f"evaluate.tasks.{task}"
     evaluation = options.tasks.get(task, TaskEvaluation())
-    given = form_references(evaluation.format or AnswerForm(), where=f"{key}.format")
+    given = form_references(evaluation.format, where=f"{key}.format")
     measured = {name for name in metrics_of(options, task) if METRICS.get(name).answers == "form"}
     for name in sorted(measured - given.keys()):
         raise needs_form(name, where=f"{key}.format")
@@ -178,11 +183,7 @@ def score_answers(
     extracted = [
         _extracted(options, item, answer) for item, answer in zip(items, answers, strict=True)
     ]
-    forms = {
-        task: form_references(evaluation.format)
-        for task, evaluation in options.tasks.items()
-        if evaluation.format
-    }
+    forms = {task: form_references(evaluation.format) for task, evaluation in options.tasks.items()}
 
     def compared(metric: Metric, index: int) -> tuple[str, Sequence[str]]:
         """An answer and what this metric compares it with."""

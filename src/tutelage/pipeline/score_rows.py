@@ -2,8 +2,9 @@
 
 A row is one JSON object with a `prediction`. Beside it stand `references`, or verifiable
 instructions as IFEval's published file has them (`instruction_id_list`, and `kwargs` with a null
-for every option that is another kind's); a form demanded of all answers is given with the command.
-What else a row holds is left alone.
+for every option that is another kind's); programs and queries have what they are run with
+(`program_rows`); a form demanded of all answers is given with the command. What else a row holds is
+left alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tutelage.metrics import Metric
 from tutelage.metrics.entities import check_tags
 from tutelage.metrics.instruction_following import as_references
 from tutelage.metrics.metric import Answers
+from tutelage.pipeline.program_rows import as_queries, as_tests
 
 EXPECTED = '{"prediction": "…", "references": ["…"]}'
 INSTRUCTIONS = (
@@ -221,6 +223,8 @@ FITTED: Mapping[Answers, Callable[[Row, Metric], tuple[str, Sequence[str]]]] = {
     "text": as_text,
     "tags": as_tags,
     "constraints": as_constraints,
+    "tests": as_tests,
+    "queries": as_queries,
 }
 """A row's prediction and references, by what a metric finds in the row to compare it with."""
 
