@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from tutelage.cli.init import init as init_verb
 from tutelage.errors import UserError
+from tutelage.evaluate.options import AnswerForm
+from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.metrics import METRICS
 from tutelage.recipe import Purpose, Recipe, init, load
 from tutelage.recipe.reference import reference
@@ -43,22 +45,31 @@ class TestTemplate:
         assert full["evaluate"]["tasks"].pop("NAME") == {
             "metrics": None,
             "extract": None,
+            "format": AnswerForm().model_dump(),
             "max_new_tokens": None,
             "choices": None,
         }
         assert set(full["data"]["mixture"]["tasks"].pop("NAME").values()) == {None}
+        assert full["evaluate"].pop("suites") == [SuiteOptions().model_dump()]
+        assert short["evaluate"].pop("suites") == []
         assert full == short
 
     def test_every_key_is_in_it_with_its_meaning(self, purpose: Purpose) -> None:
         text = template(purpose)
         prose = " ".join(re.findall(r"(?m)^ *# (.*)", text))
         for key in keys(Recipe):
-            assert re.search(rf"(?m)^ *(- )?#?{key.path[-1]}:", text), key.dotted
-            if key.path[:2] not in (("data", "validation"), ("data", "test")):
+            assert re.search(rf"(?m)^ *#?(- )?{key.path[-1]}:", text), key.dotted
+            if not in_other_sources(key.path):
                 assert " ".join((key.field.description or "").split()) in prose, key.dotted
 
     def test_its_lines_fit_a_screen(self, purpose: Purpose) -> None:
         assert max(map(len, template(purpose).splitlines())) <= 100
+
+
+def in_other_sources(path: tuple[str | int, ...]) -> bool:
+    """Whether a key is of sources other than `data.train`'s, by which all are described."""
+    lists = (("data", "validation"), ("data", "test"), ("evaluate", "suites", 0, "data"))
+    return any(len(path) > len(one) and path[: len(one)] == one for one in lists)
 
 
 def test_every_key_has_a_meaning() -> None:
@@ -99,7 +110,7 @@ def test_the_reference_names_every_key(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "tutelage.recipe.reference", str(page)], check=True)
     text = page.read_text(encoding="utf-8")
     for key in keys(Recipe):
-        if key.path[:2] not in (("data", "validation"), ("data", "test")) or len(key.path) == 2:
+        if not in_other_sources(key.path):
             assert f"| `{key.dotted}` |" in text
 
 

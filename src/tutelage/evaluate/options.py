@@ -38,7 +38,7 @@ class TaskEvaluation(Options):
     `#### *(-?[0-9.,]+)`: its last match (first group, if it has one) is scored; an answer
     without a match is scored as empty."""
 
-    format: AnswerForm | None = None
+    format: AnswerForm = AnswerForm()
     """Form that every answer must have, measured by the metrics `json_schema`,
     `regular_expression` and `label_set` on the whole answer."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from tutelage.data.options import SourceOptions
 from tutelage.options import Options
@@ -57,19 +56,11 @@ class SuiteOptions(Options):
             raise ValueError(f"expected a regular expression, found '{extract}': {error}") from None
         return extract
 
-    @model_validator(mode="after")
-    def _a_dataset_has_data(self) -> Self:
-        if self.suite == DATASET and not self.data:
-            raise ValueError(
-                "a suite of your own needs `data`; for one that is built in, name it in `suite`"
-            )
-        return self
-
     @property
     def called(self) -> str:
         """The name in tables and files."""
         if self.name is not None:
             return self.name
-        if self.suite != DATASET:
+        if self.suite != DATASET or not self.data:
             return self.suite
         return re.sub(r"\.\w+(\.(?:gz|zst))?$", "", self.data[0].path.rstrip("/").split("/")[-1])

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticUndefined
+
+from tutelage.data.options import SourceOptions
 from tutelage.errors import UserError
 from tutelage.options import Options
 from tutelage.purpose import Purpose
@@ -162,10 +165,15 @@ def _entry(key: KeyPath, kind: Kind, default: Any, settings: dict[str, Any]) -> 
     indent, name = "  " * (len(key) - 1), str(key[-1])
     named = kind.step(ANY_NAME)
     if kind.section:
-        yield f"{indent}{name}:"
+        # What is in an entry that is only an example is commented out with it.
+        in_example = ANY_NAME in key or (0 in key and key[:2] != ("data", "train"))
+        yield f"{indent}#{name}:" if in_example else f"{indent}{name}:"
         yield from _section(kind.section, key, settings)
-    elif kind.item and kind.item.section:
+    elif kind.item and kind.item.section and default is PydanticUndefined:
         yield f"{indent}{name}:"
+        yield from _as_item(_section(kind.item.section, (*key, 0), settings))
+    elif kind.item and kind.item.section and kind.item.section is not SourceOptions:
+        yield f"{indent}#{name}:"
         yield from _as_item(_section(kind.item.section, (*key, 0), settings))
     elif named and named.section:
         yield f"{indent}#{name}:"
@@ -181,11 +189,13 @@ def _entry(key: KeyPath, kind: Kind, default: Any, settings: dict[str, Any]) -> 
 def _as_item(lines: Iterator[str]) -> Iterator[str]:
     """The lines of a section as one item of a list: its first setting gets the dash."""
     for line in lines:
-        if line.lstrip().startswith("#"):
+        if line.lstrip().startswith("# "):
             yield line[2:]
         else:
-            indent = len(line) - len(line.lstrip())
-            yield f"{' ' * (indent - 2)}- {line.lstrip()}"
+            setting = line.lstrip()
+            indent = " " * (len(line) - len(setting) - 2)
+            mark, setting = ("#", setting[1:]) if setting.startswith("#") else ("", setting)
+            yield f"{indent}{mark}- {setting}"
             break
     yield from lines
 

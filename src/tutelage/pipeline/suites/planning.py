@@ -84,6 +84,12 @@ def plan(
     found = []
     for use in suites:
         suite = SUITES.get(use.suite, where="evaluate.suites")
+        if use.suite == DATASET and not use.data:
+            raise UserError(
+                "a suite of your own needs `data`",
+                where=f"evaluate.suites, {use.called}",
+                fix="name its file, or in `suite` one that is built in (`tutelage suites`)",
+            )
         given = Given(
             options=use,
             metrics=use.metrics or options.metrics,
