@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isolation import needs_isolation
 from tutelage.errors import UserError
 from tutelage.metrics import METRICS, Scores
 from tutelage.metrics.code import (
@@ -27,6 +28,8 @@ from tutelage.metrics.code import (
     pass_at_k,
     program_of,
 )
+
+pytestmark = needs_isolation
 
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 HUMANEVAL = DATA / "humaneval" / "HumanEval.jsonl.gz"

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from isolation import needs_isolation
 from tutelage.errors import UserError
 from tutelage.metrics import METRICS, Scores
 from tutelage.metrics.text_to_sql import SqlTask, as_references, orders_its_rows, query_of
+
+pytestmark = needs_isolation
 
 SCHEMA = """
 create table singer (id integer primary key, name text, age integer, country text);

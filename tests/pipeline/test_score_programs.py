@@ -8,10 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
+from isolation import needs_isolation
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import preflight
 from tutelage.pipeline.score import score
+
+pytestmark = needs_isolation
 
 PROMPT = 'def double(x):\n    """Twice x."""\n'
 TEST = "def check(candidate):\n    assert candidate(21) == 42\n"

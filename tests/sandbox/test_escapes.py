@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from isolation import needs_isolation
 from sandbox.escapes import FORGED, GREEDY, LASTING, REACHING_OUT
 from tutelage.sandbox import Limits, Sandbox, Trial, Verdict, judge_all
+
+pytestmark = needs_isolation
 
 QUICK = FORGED | REACHING_OUT | GREEDY
 

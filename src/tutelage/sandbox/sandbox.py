@@ -27,6 +27,7 @@ from tutelage.sandbox.limits import Limits
 
 Outcome = Literal["passed", "failed", "timeout", "memory", "output", "refused", "crashed"]
 _GRACE = 10
+"""Seconds beyond a trial's time after which the sandbox itself counts as lost."""
 _LONGEST_VERDICT = 1 << 16
 
 
@@ -62,6 +63,35 @@ class Verdict:
         return self.outcome == "passed"
 
 
+PROBE = Trial(
+    program="""
+import os, socket
+
+def succeeded():
+    attempts = {
+        "start a process": os.fork,
+        "open a socket": socket.socket,
+        "signal its checker": lambda: os.kill(1, 9),
+        "list processes": lambda: os.listdir("/proc"),
+        "read a system file": lambda: open("/etc/passwd"),
+        "write into the root folder": lambda: open("/new", "w"),
+        "change the root folder": lambda: os.chroot("/tmp"),
+    }
+    done = []
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+            done.append(name)
+        except OSError:
+            pass
+    return done
+""",
+    checker="done = succeeded()\nassert done == [], f'a program could {done}'",
+    names=("succeeded",),
+)
+"""What must fail in every sandbox before anything untrusted runs in it."""
+
+
 class Sandbox:
     """A running sandbox, used in a `with` statement by one thread at a time."""
 
@@ -77,7 +107,7 @@ class Sandbox:
         self._warden: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Start it.
+        """Start it, and see by a probe that it holds.
 
         Raises:
             UserError: this machine cannot isolate programs; nothing untrusted has run.
@@ -104,12 +134,15 @@ class Sandbox:
             self._start()
         warden = self._warden
         assert warden is not None and warden.stdin is not None
-        frames.send(warden.stdin.fileno(), asdict(trial))
-        said = self._hear(self._limits.seconds + _GRACE)
+        try:
+            frames.send(warden.stdin.fileno(), asdict(trial))
+            said = self._hear(self._limits.seconds + _GRACE)
+        except BrokenPipeError:
+            said = None
         if said is None:
-            # The keeper should have ended it: whatever went wrong, nothing of it may live on.
+            # Its keeper should have ended it: whatever went wrong, nothing of it may live on.
             self._stop()
-            return Verdict("timeout", "it could not be ended in time", self._limits.seconds)
+            return Verdict("crashed", "its sandbox no longer answered", self._limits.seconds)
         if "missing" in said:
             raise _cannot(str(said["missing"]))
         outcome = said["outcome"]
@@ -138,6 +171,14 @@ class Sandbox:
         if said != {"ready": True}:
             self._stop()
             raise _cannot(str(said["missing"]) if said else "its first process ended at once")
+        self._prove()
+
+    def _prove(self) -> None:
+        """Try what must be impossible in here: isolation is shown, not inferred from settings."""
+        verdict = self.judge(PROBE)
+        if not verdict.passed:
+            self._stop()
+            raise _cannot(f"a probe of the sandbox came out otherwise: {verdict.detail}")
 
     def _hear(self, seconds: float) -> dict[str, Any] | None:
         assert self._warden is not None and self._warden.stdout is not None

@@ -33,7 +33,7 @@ def enter(shared: list[str]) -> None:
     if not call_filter.supported(os.uname().machine):
         raise OSError(f"no system call filter for the architecture {os.uname().machine}")
     kernel.no_new_privileges()
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and Path("/proc/self/setgroups").read_text().strip() == "allow":
         os.setgroups([])
     _new_namespaces()
     sources = _sources(shared)
@@ -80,8 +80,7 @@ def lock(limits: dict[str, int], keep: list[int]) -> None:
 
 def _new_namespaces() -> None:
     """Unshare, while a child that stays outside says who we are in there: nobody, or ourselves."""
-    outer_user = os.geteuid() or _NOBODY
-    outer_group = os.getegid() if os.geteuid() else _NOBODY
+    outer_user, outer_group = _outer_identity("uid"), _outer_identity("gid")
     inside, ready = os.pipe()
     target = os.getpid()
     child = os.fork()
@@ -108,6 +107,16 @@ def _new_namespaces() -> None:
     for name, flag in kernel.NEW_NAMESPACES.items():
         if name != "user":
             kernel.unshare(flag, name)
+
+
+def _outer_identity(kind: str) -> int:
+    """Who this process is outside: for root nobody, where the namespace around us knows nobody."""
+    own = os.geteuid() if kind == "uid" else os.getegid()
+    extents = [
+        map(int, line.split()) for line in Path(f"/proc/self/{kind}_map").read_text().splitlines()
+    ]
+    known = any(first <= _NOBODY < first + count for first, _, count in extents)
+    return _NOBODY if os.geteuid() == 0 and known else own
 
 
 def _sources(shared: list[str]) -> dict[str, int]:
