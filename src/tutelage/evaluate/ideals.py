@@ -1,0 +1,81 @@
+"""Measures whose best value lies in the middle: neither none nor all, as half of all pairs is.
+
+Such a figure has no direction in which it gets better, yet a verdict needs one. So it comes twice:
+as its distance from the ideal, where less is better and by which the verdict goes, and as it is,
+signed, which says to which side it leans and whose interval says whether it leans at all (that of a
+distance never reaches below zero).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tutelage.evaluate.suite import Measure
+from tutelage.metrics.metric import Floats, Scores, mean_of_sums, mean_statistics
+
+
+@dataclass(frozen=True)
+class Leaning:
+    """A figure with an ideal.
+
+    Attributes:
+        metric: what the figure itself is called.
+        distance: what its distance from the ideal is called.
+        ideal: its best value.
+        signature: how it is computed.
+        value: from (..., columns) sums of statistics to (...) values.
+        details: what a reader needs beside it.
+    """
+
+    metric: str
+    distance: str
+    ideal: float
+    signature: str
+    value: Callable[[Floats], Floats] = mean_of_sums
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def measures(
+        self,
+        per_item: Sequence[float] | Floats,
+        *,
+        statistics: Floats | None = None,
+        items: Sequence[int] | None = None,
+        task: str = "",
+        primary: bool = False,
+    ) -> list[Measure]:
+        """The distance, then the figure.
+
+        Args:
+            per_item: (items,) what each item adds to the figure.
+            statistics: (items, columns) for `value`; those of a mean where left out.
+            items: places of the questions; all where left out.
+            task: the part of the suite.
+            primary: whether the verdict goes by the distance.
+        """
+        values = np.asarray(per_item, dtype=np.float64)
+        rows = mean_statistics(values) if statistics is None else statistics
+        places = range(len(values)) if items is None else items
+
+        def measure(metric: str, value: Callable[[Floats], Floats], what: str) -> Measure:
+            return Measure(
+                metric=metric,
+                items=places,
+                scores=Scores(values, rows, what, dict(self.details)),
+                aggregate=value,
+                higher_is_better=False,
+                primary=primary and metric == self.distance,
+                task=task,
+            )
+
+        away = f"distance from {self.ideal:g} of {self.metric}: {self.signature}"
+        return [
+            measure(self.distance, self._away, away),
+            measure(self.metric, self.value, f"{self.signature}; ideal {self.ideal:g}"),
+        ]
+
+    def _away(self, sums: Floats) -> Floats:
+        return np.abs(self.value(sums) - self.ideal)
