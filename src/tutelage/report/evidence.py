@@ -6,7 +6,7 @@ is being looked at while it trains. What is missing is empty here, and the page 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tutelage.errors import UserError
@@ -23,7 +23,8 @@ OVERALL = "overall"
 class Comparison:
     """One metric of one task (or of all, `overall`): a row of `comparison` in metrics.json.
 
-    Numbers are null where they could not be computed. Intervals are (low, high).
+    Numbers are null where they could not be computed. Intervals are (low, high). Runs evaluated
+    before effect sizes were told have neither them nor what could have been detected.
     """
 
     task: str
@@ -43,6 +44,8 @@ class Comparison:
     p_corrected: float | None
     significant: bool
     signature: str
+    detectable: float | None = None
+    effects: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def digits(self) -> int:
@@ -120,9 +123,10 @@ def read_evidence(run: RunFolder) -> Evidence:
             where=str(run.metrics),
             fix="evaluate the run again with this version: `tutelage eval RUN`",
         )
-    names = [field.name for field in fields(Comparison)]
+    names = {each.name for each in fields(Comparison)}
     comparison = tuple(
-        Comparison(**{name: row[name] for name in names}) for row in metrics.get("comparison") or []
+        Comparison(**{name: value for name, value in row.items() if name in names})
+        for row in metrics.get("comparison") or []
     )
     log = TrainLog(run.log)
     return Evidence(

@@ -34,6 +34,12 @@ from tutelage.report.figures.intervals import Verdict
 PANELS = 24
 """Tasks whose losses are drawn: those that weighed most."""
 
+EFFECT_NAMES = {
+    "cohens_h": "Cohen’s h",
+    "cohens_d": "Cohen’s d",
+    "cliffs_delta": "Cliff’s delta",
+}
+
 
 def view(evidence: Evidence) -> dict[str, Any]:
     """Everything the templates name."""
@@ -63,6 +69,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "groups": groups,
         "overall": [row for row in comparison if row.primary and row.task == OVERALL],
         "secondary": [row for row in comparison if not row.primary],
+        "effect_names": EFFECT_NAMES,
+        "sized": [row for row in comparison if row.primary and (row.effects or row.detectable)],
         "signatures": sorted({(row.metric, row.signature) for row in comparison}),
         "selections": selections,
         "answers": len(evidence.answers),
