@@ -8,9 +8,8 @@ distance never reaches below zero).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Leaning:
         ideal: its best value.
         signature: how it is computed.
         value: from (..., columns) sums of statistics to (...) values.
-        details: what a reader needs beside it.
+        scale: value of the whole, 1 or 100.
     """
 
     metric: str
@@ -36,7 +35,7 @@ class Leaning:
     ideal: float
     signature: str
     value: Callable[[Floats], Floats] = mean_of_sums
-    details: Mapping[str, Any] = field(default_factory=dict)
+    scale: int = 1
 
     def measures(
         self,
@@ -64,8 +63,9 @@ class Leaning:
             return Measure(
                 metric=metric,
                 items=places,
-                scores=Scores(values, rows, what, dict(self.details)),
+                scores=Scores(values, rows, what),
                 aggregate=value,
+                scale=self.scale,
                 higher_is_better=False,
                 primary=primary and metric == self.distance,
                 task=task,
