@@ -101,7 +101,9 @@ def full_key(short: str, where: str) -> str:
     known = [key.dotted for key in keys(Recipe) if key.section is None]
     if short in known:
         return short
-    meant = [key for key in known if key.endswith(f".{short}")]
+    # A section's name is no setting, whatever ends like it.
+    sections = {key.dotted for key in keys(Recipe) if key.section is not None}
+    meant = [key for key in known if key.endswith(f".{short}") and short not in sections]
     meant = [key for key in meant if not _is_fixed(key)] or meant
     if not meant and short in OTHER_TOOLS:
         meant = [OTHER_TOOLS[short]]
