@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tutelage.statistics import Effect, Interval
+from tutelage.statistics import Comparison, Effect, Interval, detectable_from_error, holm
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,75 @@ class Change:
     detectable: float | None = None
     effects: dict[str, Effect] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        found: Comparison,
+        *,
+        task: str,
+        metric: str,
+        items: int,
+        scale: int,
+        higher_is_better: bool,
+        signature: str,
+        held_out: bool = False,
+        primary: bool = False,
+        details: tuple[dict[str, Any], dict[str, Any]] = ({}, {}),
+    ) -> Change:
+        """The row of a comparison, its p-value not corrected yet.
+
+        Args:
+            found: the comparison.
+            task: and the rest as above.
+            metric: see above.
+            items: see above.
+            scale: see above.
+            higher_is_better: see above.
+            signature: see above.
+            held_out: see above.
+            primary: see above.
+            details: of the base and of the tuned model.
+        """
+        return cls(
+            task=task,
+            held_out=held_out,
+            metric=metric,
+            primary=primary,
+            items=items,
+            scale=scale,
+            higher_is_better=higher_is_better,
+            base=found.base,
+            base_interval=found.base_interval,
+            tuned=found.tuned,
+            tuned_interval=found.tuned_interval,
+            difference=found.difference,
+            interval=found.interval,
+            p_value=found.p_value,
+            p_corrected=found.p_value,
+            significant=False,
+            signature=signature,
+            details=dict(zip(("base", "tuned"), details, strict=True)) if any(details) else {},
+            standard_error=found.standard_error,
+            effects=found.effects,
+        )
+
     @property
     def improved(self) -> bool:
         """Whether tuned is better than base, in the metric's direction."""
         return self.difference != 0 and (self.difference > 0) == self.higher_is_better
+
+
+def corrected(family: Sequence[Change], confidence: float) -> list[Change]:
+    """Rows corrected by Holm's procedure over the family, with what it could have shown."""
+    adjusted = holm([change.p_value for change in family])
+    return [
+        replace(
+            change,
+            p_corrected=p_value,
+            significant=p_value < 1 - confidence,
+            detectable=detectable_from_error(
+                change.standard_error or 0, confidence=confidence, tests=len(family)
+            ),
+        )
+        for change, p_value in zip(family, adjusted, strict=True)
+    ]

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tutelage.errors import UserError
-from tutelage.evaluate.change import Change
+from tutelage.evaluate.change import Change, corrected
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import OVERALL, AnswerScores, Group, Item, score_answers
 from tutelage.evaluate.verdict import Verdict, judge
@@ -26,8 +26,6 @@ from tutelage.statistics import (
     Measurement,
     PairedDraws,
     average,
-    detectable_from_error,
-    holm,
     paired_draws,
 )
 
@@ -88,7 +86,7 @@ def compare_answers(
             else:
                 others.append(change)
     means = _means(tasks, primaries, options.confidence)
-    families = [_corrected(family, options.confidence) for family in (tasks, means, others)]
+    families = [corrected(family, options.confidence) for family in (tasks, means, others)]
     order = {group: place for place, group in enumerate(base.groups)}
     changes = sorted(
         (change for family in families for change in family),
@@ -126,28 +124,16 @@ def _change(
 ) -> Change:
     """A row that is not primary, and whose p-value is not corrected yet."""
     base, tuned = scores
-    details = {"base": base.details, "tuned": tuned.details}
-    return Change(
+    return Change.of(
+        found,
         task=group.task,
         held_out=group.held_out,
         metric=metric.name,
-        primary=False,
         items=len(base.per_item),
         scale=metric.scale,
         higher_is_better=metric.higher_is_better,
-        base=found.base,
-        base_interval=found.base_interval,
-        tuned=found.tuned,
-        tuned_interval=found.tuned_interval,
-        difference=found.difference,
-        interval=found.interval,
-        p_value=found.p_value,
-        p_corrected=found.p_value,
-        significant=False,
         signature=base.signature,
-        details=details if any(details.values()) else {},
-        standard_error=found.standard_error,
-        effects=found.effects,
+        details=(base.details, tuned.details),
     )
 
 
@@ -168,9 +154,9 @@ def _means(
         if not side:
             continue
         mean = average([draw for group, draw in primaries.items() if group.held_out is held_out])
-        found = mean.summary(confidence)
         rows.append(
-            Change(
+            Change.of(
+                mean.summary(confidence),
                 task=OVERALL,
                 held_out=held_out,
                 metric=PRIMARY_MEAN,
@@ -178,34 +164,7 @@ def _means(
                 items=sum(change.items for change in side),
                 scale=1,
                 higher_is_better=True,
-                base=found.base,
-                base_interval=found.base_interval,
-                tuned=found.tuned,
-                tuned_interval=found.tuned_interval,
-                difference=found.difference,
-                interval=found.interval,
-                p_value=found.p_value,
-                p_corrected=found.p_value,
-                significant=False,
                 signature=f"primary|mean over {len(side)} tasks|each as a share of its scale",
-                details={},
-                standard_error=found.standard_error,
             )
         )
     return rows
-
-
-def _corrected(family: Sequence[Change], confidence: float) -> list[Change]:
-    """Rows corrected by Holm's procedure over the family, with what it could have shown."""
-    adjusted = holm([change.p_value for change in family])
-    return [
-        replace(
-            change,
-            p_corrected=p_value,
-            significant=p_value < 1 - confidence,
-            detectable=detectable_from_error(
-                change.standard_error or 0, confidence=confidence, tests=len(family)
-            ),
-        )
-        for change, p_value in zip(family, adjusted, strict=True)
-    ]

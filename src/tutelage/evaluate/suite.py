@@ -19,6 +19,7 @@ from tutelage.data.example import Example, Message
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.metrics.metric import Floats, Metric, Scores, mean_of_sums, mean_statistics
 from tutelage.registry import Registry
+from tutelage.statistics import Interval
 
 Area = Literal[
     "instruction following", "tasks", "generalisation", "forgetting", "bias", "robustness"
@@ -130,6 +131,7 @@ class Measure:
         higher_is_better: its direction.
         primary: whether the suite's verdict goes by it.
         task: the part of the suite that it is of; the whole where empty.
+        bounds: its least and greatest value; None if there are none.
     """
 
     metric: str
@@ -140,6 +142,7 @@ class Measure:
     higher_is_better: bool = True
     primary: bool = False
     task: str = ""
+    bounds: Interval | None = (0.0, 1.0)
 
     @classmethod
     def mean(
@@ -153,6 +156,7 @@ class Measure:
         primary: bool = False,
         task: str = "",
         details: Mapping[str, Any] | None = None,
+        bounds: Interval | None = (0.0, 1.0),
     ) -> Measure:
         """The mean of one value an item, such as whether it is right."""
         per_item = np.asarray(values, dtype=np.float64)
@@ -163,6 +167,7 @@ class Measure:
             higher_is_better=higher_is_better,
             primary=primary,
             task=task,
+            bounds=bounds,
         )
 
     @classmethod
@@ -185,6 +190,7 @@ class Measure:
             higher_is_better=metric.higher_is_better,
             primary=primary,
             task=task,
+            bounds=(0.0, float(metric.scale)),
         )
 
 

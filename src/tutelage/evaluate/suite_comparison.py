@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tutelage.evaluate.change import Change
+from tutelage.evaluate.change import Change, corrected
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import OVERALL
 from tutelage.evaluate.suite import Area, Measure, Question
@@ -21,9 +21,8 @@ from tutelage.statistics import (
     Interval,
     Measurement,
     bootstrap,
-    holm,
     paired_draws,
-    percentile_interval,
+    value_interval,
 )
 
 
@@ -108,17 +107,10 @@ def compare_suites(
         for one, other in zip(base, tuned, strict=True)
         for change in _changes(one, other, options)
     ]
-    verdicts = [at for at, row in enumerate(rows) if row.change.primary]
-    others = [at for at, row in enumerate(rows) if not row.change.primary]
-    for family in (verdicts, others):
-        for at, p_value in zip(
-            family, holm([rows[at].change.p_value for at in family]), strict=True
-        ):
-            change = replace(
-                rows[at].change,
-                p_corrected=p_value,
-                significant=p_value < 1 - options.confidence,
-            )
+    for primary in (True, False):
+        family = [at for at, row in enumerate(rows) if row.change.primary is primary]
+        changes = corrected([rows[at].change for at in family], options.confidence)
+        for at, change in zip(family, changes, strict=True):
             rows[at] = replace(rows[at], change=change)
     return rows
 
@@ -128,12 +120,13 @@ def values_of(model: Sequence[Measured], options: EvaluateOptions) -> list[Suite
     rows = []
     for suite in model:
         for measure, clusters in _with_sources(suite):
+            measurement = _measurement(measure)
             draws = bootstrap(
-                [_measurement(measure)],
+                [measurement],
                 resamples=options.resamples,
                 seed=_seed(suite, measure, options),
                 clusters=clusters,
-            )
+            )[:, 0]
             rows.append(
                 SuiteValue(
                     suite=suite.suite,
@@ -144,8 +137,8 @@ def values_of(model: Sequence[Measured], options: EvaluateOptions) -> list[Suite
                     items=len(measure.items),
                     scale=measure.scale,
                     higher_is_better=measure.higher_is_better,
-                    value=_measurement(measure).value,
-                    interval=percentile_interval(draws[:, 0], options.confidence),
+                    value=measurement.value,
+                    interval=value_interval(measurement, draws, options.confidence, clusters),
                     signature=measure.scores.signature,
                 )
             )
@@ -162,27 +155,17 @@ def _changes(base: Measured, tuned: Measured, options: EvaluateOptions) -> list[
             seed=_seed(base, one, options),
             clusters=clusters,
         )[0].summary(options.confidence)
-        details = {"base": one.scores.details, "tuned": other.scores.details}
         changes.append(
-            Change(
+            Change.of(
+                found,
                 task=one.task or OVERALL,
-                held_out=False,
                 metric=one.metric,
                 primary=one.primary,
                 items=len(one.items),
                 scale=one.scale,
                 higher_is_better=one.higher_is_better,
-                base=found.base,
-                base_interval=found.base_interval,
-                tuned=found.tuned,
-                tuned_interval=found.tuned_interval,
-                difference=found.difference,
-                interval=found.interval,
-                p_value=found.p_value,
-                p_corrected=found.p_value,
-                significant=False,
                 signature=one.scores.signature,
-                details=details if any(details.values()) else {},
+                details=(one.scores.details, other.scores.details),
             )
         )
     return changes
@@ -202,7 +185,7 @@ def _with_sources(model: Measured) -> list[tuple[Measure, list[str] | None]]:
 
 
 def _measurement(measure: Measure) -> Measurement:
-    return Measurement(measure.scores.statistics, measure.aggregate)
+    return Measurement(measure.scores.statistics, measure.aggregate, bounds=measure.bounds)
 
 
 def _seed(suite: Measured, measure: Measure, options: EvaluateOptions) -> list[int]:
