@@ -212,17 +212,18 @@ class Given:
     examples: Sequence[Example] = ()
     seed: int = 0
 
-    def path(self, below: str) -> Path:
+    def path(self, below: str, place: int = 0) -> Path:
         """A file or folder of the suite's data.
 
         Args:
             below: where it lies below the folder of public sets.
+            place: which entry of the suite's `data` names it instead, if there are so many.
 
         Raises:
             NotAsked: it is not there.
         """
-        if self.options.data:
-            path = Path(self.options.data[0].path)
+        if len(self.options.data) > place:
+            path = Path(self.options.data[place].path)
         elif self.files is not None:
             path = self.files / below
         else:
