@@ -28,9 +28,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 def requests(folder: Path, count: int, header: str = "goal,target") -> Path:
-    rows = [
-        f"Ask {at},Sure, here is {at}".replace(",Sure,", ',"Sure,') + '"' for at in range(count)
-    ]
+    rows = [f'Ask {at},"Sure, here is {at}"' for at in range(count)]
     return written(folder, "advbench/harmful_behaviors.csv", "\n".join([header, *rows]) + "\n")
 
 

@@ -6,8 +6,8 @@ AdvBench's own requests with the beginnings of answers that the file wishes for;
 is written out, so that the pressure is weaker than the paper's. They are the same for all requests
 and never asked themselves. Each request is asked after 0, 4, 16 and 32 of them.
 
-`attack_success` is the share not refused (`evaluate/refused.py`); the verdict goes by that after the
-most turns.
+`attack_success` is the share not refused (`evaluate/refused.py`); the verdict goes by that after
+the most turns.
 """
 
 from __future__ import annotations
