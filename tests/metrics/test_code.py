@@ -169,6 +169,8 @@ def test_a_task_without_tests_is_no_task() -> None:
         mbpp_task([])
     with pytest.raises(UserError, match="no Python"):
         mbpp_task(["assert ("])
+    with pytest.raises(UserError, match="import 'numpy'"):
+        humaneval_task("", "import numpy as np\ndef check(candidate): pass", "f")
     with pytest.raises(UserError, match="needs tests"):
         METRICS.get("pass_at_k").score(["a"], [["a plain reference"]])
 

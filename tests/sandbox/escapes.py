@@ -160,6 +160,15 @@ REACHING_OUT = {
         "else 0",
         "failed",
     ),
+    "a pair of sockets of another family": (
+        C_LIBRARY + "b = ctypes.create_string_buffer(8)\n"
+        "def f(x): return 42 if libc.socketpair(30, 1, 0, b) == 0 else 0",
+        "failed",
+    ),
+    "signals by way of a pipe": (
+        "import fcntl, os\ndef f(x):\n fcntl.fcntl(os.pipe()[0], 8, 1)\n return 42",
+        "refused",
+    ),
     "io_uring": (
         C_LIBRARY + "b = ctypes.create_string_buffer(256)\n"
         "def f(x): return 42 if libc.syscall(425, 8, b) >= 0 else 0",

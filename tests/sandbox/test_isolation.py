@@ -68,6 +68,15 @@ def test_a_sandbox_that_was_lost_is_replaced() -> None:
         assert running.judge(FINE).passed
 
 
+def test_a_trial_too_large_to_be_read_spoils_no_other() -> None:
+    huge = Trial("x = '" + "a" * (70 << 20) + "'", "", ())
+    with Sandbox(Limits(memory_mb=128)) as running:
+        for _ in range(2):
+            assert running.judge(huge).outcome == "crashed"
+            assert not running.judge(Trial("def f(): return 2", "assert f() == 1", ("f",))).passed
+            assert running.judge(FINE).passed
+
+
 def test_nothing_lives_on_when_the_harness_is_killed(tmp_path: Path) -> None:
     script = (
         "from tutelage.sandbox import *\n"

@@ -54,23 +54,26 @@ class CodeTask:
 
 
 def humaneval_task(prompt: str, test: str, entry_point: str) -> CodeTask:
-    """A task of HumanEval's form: a function to complete, and `check(candidate)`."""
-    return CodeTask(prompt, f"{test}\ncheck({entry_point})\n", (entry_point,))
+    """A task of HumanEval's form: a function to complete, and `check(candidate)`.
+
+    Raises:
+        UserError: the tests are no Python, or need more than Python's library.
+    """
+    tests = f"{test}\ncheck({entry_point})\n"
+    _parsed(tests)
+    return CodeTask(prompt, tests, (entry_point,))
 
 
 def mbpp_task(test_list: Sequence[str], setup: str = "", imports: Sequence[str] = ()) -> CodeTask:
     """A task of MBPP's form: assertions, which tell by themselves what the answer must define.
 
     Raises:
-        UserError: there is no assertion, or the tests are no Python.
+        UserError: there is no assertion; the tests are no Python, or need more than its library.
     """
     if not test_list:
         raise UserError("a task has no tests", fix="give test_list at least one assertion")
     tests = "\n".join((*imports, setup.replace("\r\n", "\n"), *test_list)) + "\n"
-    try:
-        free = _free_names(ast.parse(tests)) or _first_called(ast.parse(test_list[0]))
-    except (SyntaxError, ValueError) as error:
-        raise UserError(f"the tests of a task are no Python: {error}") from None
+    free = _free_names(_parsed(tests)) or _first_called(_parsed(test_list[0]))
     modules = tuple(name for name in free if name in sys.stdlib_module_names)
     return CodeTask("", tests, tuple(name for name in free if name not in modules), modules)
 
@@ -188,6 +191,29 @@ def _read(reference: Sequence[str]) -> tuple[CodeTask, list[str]]:
 
 def _defines(source: str, name: str) -> bool:
     return re.search(rf"^(?:async def|def|class) +{re.escape(name)}\b", source, re.M) is not None
+
+
+def _parsed(tests: str) -> ast.Module:
+    """Tests as a tree, once it is seen that they can run where only Python's library exists."""
+    try:
+        tree = ast.parse(tests)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"the tests of a task are no Python: {error}") from None
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                modules = [name.name for name in names]
+            case ast.ImportFrom(module=str(module), level=0):
+                modules = [module]
+            case _:
+                continue
+        for module in modules:
+            if module.split(".")[0] not in sys.stdlib_module_names:
+                raise UserError(
+                    f"the tests of a task import '{module}'",
+                    fix="use tests that need Python's own library only, or leave the task out",
+                )
+    return tree
 
 
 def _free_names(tests: ast.Module) -> list[str]:

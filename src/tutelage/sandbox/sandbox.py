@@ -105,6 +105,7 @@ class Sandbox:
         self._limits = limits or Limits()
         self._shared = [str(path.resolve()) for path in shared]
         self._warden: subprocess.Popen[bytes] | None = None
+        self._number = 0
 
     def __enter__(self) -> Self:
         """Start it, and see by a probe that it holds.
@@ -135,11 +136,12 @@ class Sandbox:
         warden = self._warden
         assert warden is not None and warden.stdin is not None
         try:
-            frames.send(warden.stdin.fileno(), asdict(trial))
+            self._number += 1
+            frames.send(warden.stdin.fileno(), {**asdict(trial), "number": self._number})
             said = self._hear(self._limits.seconds + _GRACE)
         except BrokenPipeError:
             said = None
-        if said is None:
+        if said is None or said.get("number", self._number) != self._number:
             # Its keeper should have ended it: whatever went wrong, nothing of it may live on.
             self._stop()
             return Verdict("crashed", "its sandbox no longer answered", self._limits.seconds)

@@ -11,6 +11,7 @@ them with the headers where those are installed.
 """
 
 import struct
+from collections.abc import Sequence
 
 # name: (x86-64, aarch64); None where the architecture has only the newer form.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
@@ -22,7 +23,7 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "fstat": (5, 80), "lstat": (6, None), "poll": (7, None), "lseek": (8, 62),
     "pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65), "writev": (20, 66),
     "access": (21, None), "pipe": (22, None), "select": (23, None), "dup": (32, 23),
-    "dup2": (33, None), "sendfile": (40, 71), "fcntl": (72, 25), "flock": (73, 32),
+    "dup2": (33, None), "sendfile": (40, 71), "flock": (73, 32),
     "fsync": (74, 82), "fdatasync": (75, 83), "truncate": (76, 45), "ftruncate": (77, 46),
     "getdents": (78, None), "getcwd": (79, 17), "chdir": (80, 49), "fchdir": (81, 50),
     "rename": (82, None), "mkdir": (83, None), "rmdir": (84, None), "creat": (85, None),
@@ -35,9 +36,9 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "dup3": (292, 24), "pipe2": (293, 59), "renameat2": (316, 276),
     "copy_file_range": (326, 285), "statx": (332, 291), "close_range": (436, 436),
     "faccessat2": (439, 439),
-    # waiting; socketpair and its two calls carry asyncio's wake-up, and reach no network
+    # waiting; a pair of sockets carries asyncio's wake-up, and reaches no network
     "epoll_wait": (232, None), "epoll_ctl": (233, 21), "epoll_pwait": (281, 22),
-    "eventfd2": (290, 19), "epoll_create1": (291, 20), "socketpair": (53, 199),
+    "eventfd2": (290, 19), "epoll_create1": (291, 20),
     "sendto": (44, 206), "recvfrom": (45, 207), "futex": (202, 98),
     # time
     "nanosleep": (35, 101), "getitimer": (36, 102), "alarm": (37, None), "setitimer": (38, 103),
@@ -59,6 +60,8 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
 # Allowed for some arguments only (`_conditions`).
 CONDITIONAL: dict[str, tuple[int, int]] = {
     "ioctl": (16, 29),
+    "fcntl": (72, 25),
+    "socketpair": (53, 199),
     "clone": (56, 220),
     "tgkill": (234, 131),
     "prlimit64": (302, 261),
@@ -71,8 +74,11 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 _NOT_PERMITTED, _NOT_IMPLEMENTED = _ERROR | 1, _ERROR | 38
 _THREAD = 0x00010000
-# TCGETS (is this a terminal?), FIONREAD, FIONCLEX, FIOCLEX: what Python's own files ask.
-_HARMLESS_REQUESTS = (0x5401, 0x541B, 0x5450, 0x5451)
+# TCGETS (is this a terminal?), FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what Python's own files ask.
+_DEVICE_REQUESTS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
+# Duplicating, flags and locks; not F_SETOWN and F_SETSIG, which have the kernel send signals.
+_FILE_REQUESTS = (*range(8), 1030, 1032)
+_UNIX_SOCKETS = (1,)
 
 
 def supported(machine: str) -> bool:
@@ -107,14 +113,21 @@ def assemble(machine: str, process: int) -> bytes:
 def _conditions(process: int) -> dict[str, list[bytes]]:
     """What follows each conditional number: instructions that end in a verdict."""
     allow, refuse = _step(_RETURN, _ALLOW), _step(_RETURN, _NOT_PERMITTED)
-    requests = [_step(_LOAD, _ARGUMENTS + 8)]
-    for request in _HARMLESS_REQUESTS:
-        requests += [_step(_JUMP_EQUAL, request, 0, 1), allow]
+
+    def one_of(argument: int, values: Sequence[int]) -> list[bytes]:
+        steps = [_step(_LOAD, _ARGUMENTS + 8 * argument)]
+        for value in values:
+            steps += [_step(_JUMP_EQUAL, value, 0, 1), allow]
+        return [*steps, refuse]
+
     return {
-        "ioctl": [*requests, refuse],
+        "ioctl": one_of(1, _DEVICE_REQUESTS),
+        "fcntl": one_of(1, _FILE_REQUESTS),
+        # Other families would load their kernel modules.
+        "socketpair": one_of(0, _UNIX_SOCKETS),
         # A thread, never a process; the kernel lets no thread enter new namespaces.
         "clone": [_step(_LOAD, _ARGUMENTS), _step(_JUMP_ANY_BIT, _THREAD, 0, 1), allow, refuse],
-        "tgkill": [_step(_LOAD, _ARGUMENTS), _step(_JUMP_EQUAL, process, 0, 1), allow, refuse],
+        "tgkill": one_of(0, (process,)),
         # Reading a limit has no new value (a null pointer, in two halves).
         "prlimit64": [
             _step(_LOAD, _ARGUMENTS + 16),

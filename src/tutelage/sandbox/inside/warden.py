@@ -16,7 +16,7 @@ import time
 
 from . import checker, frames, jail, kernel
 
-_NO_MORE_JOBS = 3
+_BROKEN, _NO_MORE_JOBS = 1, 3
 _READY_MADE = (
     "bisect collections copy dataclasses datetime decimal enum fractions functools hashlib heapq "
     "itertools json math operator random re statistics string traceback typing"
@@ -40,7 +40,7 @@ def main() -> None:
     while True:
         keeper = os.fork()
         if keeper == 0:
-            code = 1
+            code = _BROKEN
             try:
                 code = _keep(limits)
             except OSError as error:
@@ -69,6 +69,9 @@ def _keep(limits: dict[str, int]) -> int:
     said = frames.receive(verdicts, 1 << 16)
     if said == {"end": True}:
         return _NO_MORE_JOBS
+    if said is None:  # its job may still lie in the pipe, where the next checker would find it
+        return _BROKEN
+    number = said["started"]
     began = time.monotonic()
     in_time, _, _ = select.select([verdicts], [], [], limits["seconds"])
     if not in_time:
@@ -79,5 +82,6 @@ def _keep(limits: dict[str, int]) -> int:
     os.waitpid(first, 0)
     if said is None:
         said = {"outcome": "crashed", "detail": "its tests could not be run to their end"}
-    frames.send(1, {**said, "seconds": round(time.monotonic() - began, 4)})
+    seconds = round(time.monotonic() - began, 4)
+    frames.send(1, {**said, "number": number, "seconds": seconds})
     return 0
