@@ -164,6 +164,35 @@ def test_values_cross_unchanged(value: Any) -> None:
     assert repr(crossed) == repr(value)
 
 
+KINDS = ["int", "complex", "tuple", "set", "frozenset", "dict", "bytes", "bytearray", "type"]
+WRITTEN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.fixed_dictionaries(
+            {
+                "kind": st.sampled_from([*KINDS, "handle", "other"]),
+                "value": inner,
+            }
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(WRITTEN)
+def test_whatever_a_program_writes_is_plain_data_or_refused(written: Any) -> None:
+    from tutelage.sandbox.inside.values import decode
+
+    try:
+        value = decode(written, lambda number: f"handle {number}")
+    except (ValueError, TypeError, OverflowError):
+        return
+    plain = (int, float, complex, str, bytes, bytearray, tuple, list, set, frozenset, dict, type)
+    assert value is None or type(value) in (bool, *plain)
+
+
 def test_a_task_without_tests_is_no_task() -> None:
     with pytest.raises(UserError, match="no tests"):
         mbpp_task([])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import permutations
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from isolation import needs_isolation
 from tutelage.errors import UserError
 from tutelage.metrics import METRICS, Scores
+from tutelage.metrics.query_results import Rows, same
 from tutelage.metrics.text_to_sql import SqlTask, as_references, orders_its_rows, query_of
 
 pytestmark = needs_isolation
@@ -116,6 +121,36 @@ def test_a_file_is_read_and_stays_as_it_was(tmp_path: Path) -> None:
     assert _score(answers, ALL, database=str(file)).per_item.tolist() == [1, 0, 0]
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+ROWS = st.integers(0, 3).flatmap(
+    lambda width: st.lists(st.tuples(*[st.sampled_from([0, 1, None])] * width), max_size=4)
+)
+
+
+@given(ROWS, ROWS, st.booleans(), st.randoms())
+def test_results_are_the_same_where_some_order_of_columns_makes_them_so(
+    wanted: Rows, other: Rows, ordered: bool, chance: Random
+) -> None:
+    width = len(wanted[0]) if wanted else 0
+    order = chance.sample(range(width), width)
+    shuffled = [tuple(row[place] for place in order) for row in wanted]
+    if not ordered:
+        chance.shuffle(shuffled)
+    assert same(wanted, shuffled, ordered=ordered)
+    assert same(wanted, other, ordered=ordered) is _naively_same(wanted, other, ordered)
+
+
+def _naively_same(wanted: Rows, found: Rows, ordered: bool) -> bool:
+    if not wanted or not found:
+        return wanted == found
+    if len(wanted[0]) != len(found[0]):
+        return False
+    kept = list if ordered else lambda rows: sorted(rows, key=repr)
+    return any(
+        kept([tuple(row[place] for place in order) for row in found]) == kept(wanted)
+        for order in permutations(range(len(wanted[0])))
+    )
 
 
 def test_any_of_several_right_queries_will_do() -> None:

@@ -77,7 +77,7 @@ class Channel:
         """A value the program sent, rebuilt from plain data."""
         try:
             return values.decode(data, lambda number: Proxy(self, number))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             self.broken = "nonsense"
             raise ProgramGone from error
 

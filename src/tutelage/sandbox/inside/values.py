@@ -107,6 +107,7 @@ def decode(data: Any, handled: Callable[[int], Any]) -> Any:
     Raises:
         ValueError: it stands for nothing.
         TypeError: likewise (a set of lists, a number where text belongs).
+        OverflowError: likewise (an infinite number of a handle).
         RecursionError: it nests too deeply.
     """
     if isinstance(data, list):
