@@ -47,6 +47,9 @@ class SuiteOptions(Options):
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Longest answer, in tokens; null takes the suite's own."""
 
+    strength: float = Field(default=0.1, gt=0, le=1)
+    """How much noise `perturbations` puts into a prompt: the share of words that are changed."""
+
     @field_validator("extract")
     @classmethod
     def _extract_is_a_pattern(cls, extract: str | None) -> str | None:

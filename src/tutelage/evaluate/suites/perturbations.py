@@ -1,0 +1,174 @@
+"""The run's own test items with noise in their prompts: what of the task score is left.
+
+Each item is asked as it is, and in `COPIES` of the kinds of noise that it offers: typing errors,
+case, spacing, homoglyphs, distractors, reordered options (`data/perturb.py`). They are drawn for
+it, so that all kinds come up over the items. `evaluate.suites[].strength` says how much noise.
+
+The verdict goes by the score of all perturbed copies. `drop` is how much worse they are than the
+same items clean, each item weighed by its copies, which makes it paired; read it beside `clean`, as
+a model that is always wrong loses nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from tutelage.data.example import Example, Message
+from tutelage.data.perturb import KINDS, perturbed
+from tutelage.evaluate.scoring import extract
+from tutelage.evaluate.suite import (
+    SUITES,
+    Given,
+    Measure,
+    NotAsked,
+    Question,
+    Reply,
+    Suite,
+    by_task,
+)
+from tutelage.metrics import METRICS, Metric, Scores
+from tutelage.metrics.metric import Floats
+
+COPIES = 2
+"""Perturbed copies of an item: more items tell more than more copies of few."""
+
+CLEAN = "clean"
+
+
+class Perturbations(Suite):
+    """An item and its copies are a cluster."""
+
+    area = "robustness"
+    title = "the run's test items under typos, case, spacing, look-alikes, distractors, reordering"
+    default = True
+
+    def questions(self, given: Given) -> list[Question]:
+        """Of each item with a right answer and something to perturb, the clean one and copies."""
+        metric = _metric(given)
+        if metric.answers != "text":
+            raise NotAsked(f"its noise is for answers that are text; {metric.name} compares others")
+        found = [
+            question
+            for number, example in enumerate(given.examples)
+            if example.accepted and example.prompt and example.prompt[-1].role == "user"
+            for question in _asked(example, str(number), given)
+        ]
+        if not found:
+            raise NotAsked("made of a run's test items; there are none with a right answer")
+        return found
+
+    def measures(
+        self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
+    ) -> list[Measure]:
+        """The score of the copies, of the clean items, of each kind, and the drops."""
+        metric = _metric(given)
+        parts = by_task(questions)
+        clean = parts.pop(CLEAN, [])
+        noisy = sorted(at for places in parts.values() for at in places)
+        scores = _scored(metric, given, questions, replies)
+
+        def measure(places: Sequence[int], task: str) -> Measure:
+            own = Scores(scores.per_item[places], scores.statistics[places], scores.signature)
+            return Measure.of(metric, own, items=places, primary=not task, task=task)
+
+        return [
+            measure(noisy, ""),
+            _drop(metric, scores, questions, noisy, ""),
+            measure(clean, CLEAN),
+            *(measure(places, kind) for kind, places in parts.items()),
+            *(_drop(metric, scores, questions, places, kind) for kind, places in parts.items()),
+        ]
+
+
+def _metric(given: Given) -> Metric:
+    return METRICS.get(given.metrics[0])
+
+
+def _asked(example: Example, key: str, given: Given) -> list[Question]:
+    """An item as it is, then with noise; none if it offers nothing to perturb."""
+    text = example.prompt[-1].content
+
+    def rank(kind: str) -> bytes:
+        return hashlib.sha256(f"{given.seed}\0{kind}\0{text}".encode()).digest()
+
+    made: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for kind in sorted(KINDS, key=rank):
+        noise = perturbed(
+            kind, text, example.accepted, seed=given.seed, strength=given.options.strength
+        )
+        if noise is not None and len(made) < COPIES:
+            made[kind] = (noise.text, noise.answers)
+    asked = {CLEAN: (text, example.accepted), **made} if made else {}
+    return [
+        Question(
+            key=f"{key}/{kind}",
+            turns=(*example.prompt[:-1], Message("user", request)),
+            task=kind,
+            cluster=key,
+            target=list(answers),
+        )
+        for kind, (request, answers) in asked.items()
+    ]
+
+
+def _scored(
+    metric: Metric, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
+) -> Scores:
+    """Every question's score, its answer extracted if the suite says how."""
+    answers = [reply.answer for reply in replies]
+    wanted = [list(question.target) for question in questions]
+    if given.options.extract:
+        pattern = re.compile(given.options.extract)
+        answers = [extract(pattern, answer) or "" for answer in answers]
+        wanted = [[extract(pattern, one) or one for one in right] for right in wanted]
+    return metric.score(answers, wanted)
+
+
+def _drop(
+    metric: Metric,
+    scores: Scores,
+    questions: Sequence[Question],
+    noisy: Sequence[int],
+    task: str,
+) -> Measure:
+    """How much worse copies are than their clean items, item by item."""
+    copies: dict[str, list[int]] = {}
+    for at in noisy:
+        copies.setdefault(questions[at].cluster, []).append(at)
+    clean = [at for at, one in enumerate(questions) if one.task == CLEAN and one.cluster in copies]
+    of_clean = [copies[questions[at].cluster] for at in clean]
+    width = scores.statistics.shape[1]
+    sums = np.zeros((len(clean), 2 * width))
+    for row, (at, own) in enumerate(zip(clean, of_clean, strict=True)):
+        sums[row, :width] = len(own) * scores.statistics[at]
+        sums[row, width:] = scores.statistics[own].sum(axis=0)
+    sign = 1.0 if metric.higher_is_better else -1.0
+
+    def lost(totals: Floats) -> Floats:
+        before, after = metric.aggregate(totals[..., :width]), metric.aggregate(totals[..., width:])
+        return sign * (before - after)
+
+    per_item = [
+        sign * (scores.per_item[at] - scores.per_item[own].mean())
+        for at, own in zip(clean, of_clean, strict=True)
+    ]
+    return Measure(
+        metric="drop",
+        items=clean,
+        scores=Scores(
+            np.array(per_item),
+            sums,
+            f"{metric.name} of clean items less that of their perturbed copies; {scores.signature}",
+        ),
+        aggregate=lost,
+        scale=metric.scale,
+        higher_is_better=False,
+        task=task,
+    )
+
+
+SUITES.register("perturbations")(Perturbations())

@@ -1,0 +1,91 @@
+"""The task score under noise, item by item beside the clean one."""
+
+from __future__ import annotations
+
+import pytest
+from bias_suites import values
+
+from tutelage.data.example import Example, Message, Source
+from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
+from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.metrics import METRICS
+
+SUITE = SUITES.get("perturbations")
+
+
+def example(row: int, prompt: str, answer: str) -> Example:
+    turns = (Message("user", prompt), Message("assistant", answer))
+    return Example(turns, Source("test.jsonl", row))
+
+
+EXAMPLES = [
+    example(at, f"Please repeat the number {at} for everybody.", str(at)) for at in range(8)
+]
+
+
+def made(metric: str = "exact_match", examples: list[Example] = EXAMPLES, **use: object) -> Given:
+    options = SuiteOptions.model_validate({"suite": "perturbations", **use})
+    return Given(options, metrics=[metric], examples=examples, seed=5)
+
+
+def measured(given: Given, questions: list[Question], said: list[str]) -> list[Measure]:
+    return SUITE.measures(given, questions, [Reply(answers=(answer,)) for answer in said])
+
+
+def test_a_drop_is_what_the_same_items_lose() -> None:
+    given = made()
+    questions = SUITE.questions(given)
+    kinds = {one.task for one in questions} - {"clean"}
+    assert len(questions) == 3 * len(EXAMPLES)
+    assert len(kinds) >= 4
+    # Right on all but one clean item; under typos always wrong, else right.
+    said = [
+        "?" if one.task == "typos" or one.key == "0/clean" else one.target[0] for one in questions
+    ]
+    measures = measured(given, questions, said)
+    scale = METRICS.get("exact_match").scale
+    copies = [one for one in questions if one.task != "clean"]
+    right = sum(one.task != "typos" for one in copies)
+    whole = values(measures)
+    assert whole["exact_match"] == pytest.approx(scale * right / len(copies))
+    assert values(measures, "clean")["exact_match"] == pytest.approx(scale * 7 / 8)
+    # Every item has as many copies, so that the mean over items is that over copies.
+    assert whole["drop"] == pytest.approx(scale * (7 / 8 - right / len(copies)))
+    mistyped = [one.cluster for one in questions if one.task == "typos"]
+    lost = sum(one != "0" for one in mistyped) / len(mistyped)
+    assert values(measures, "typos")["drop"] == pytest.approx(scale * lost)
+    assert [one.metric for one in measures if one.primary] == ["exact_match"]
+
+
+def test_a_corpus_metric_drops_by_its_corpus_values() -> None:
+    pairs = [
+        example(at, f"Translate sentence {at} for me.", f"the cat {at} sat") for at in range(5)
+    ]
+    given = made("bleu", pairs)
+    questions = SUITE.questions(given)
+    said = [one.target[0] if one.task == "clean" else "a dog " + one.target[0] for one in questions]
+    noisy = [at for at, one in enumerate(questions) if one.task != "clean"]
+    bleu = METRICS.get("bleu")
+    scores = bleu.score([said[at] for at in noisy], [questions[at].target for at in noisy])
+    corpus = float(bleu.aggregate(scores.statistics.sum(axis=0)))
+    assert values(measured(given, questions, said))["drop"] == pytest.approx(100 - corpus)
+
+
+def test_an_error_rate_drops_when_it_grows() -> None:
+    given = made("ter", [example(0, "Translate this sentence for me.", "one two three four")])
+    questions = SUITE.questions(given)
+    said = ["one two three four" if one.task == "clean" else "one" for one in questions]
+    assert values(measured(given, questions, said))["drop"] > 0
+
+
+def test_answers_are_extracted_as_the_suite_says() -> None:
+    given = made(extract=r"#### (\d+)", examples=[example(0, "Count the apples.", "So: #### 4")])
+    questions = SUITE.questions(given)
+    found = values(measured(given, questions, ["It is #### 4"] * len(questions)))
+    assert found["exact_match"] == METRICS.get("exact_match").scale
+
+
+@pytest.mark.parametrize(("metric", "examples"), [("exact_match", []), ("entity_f1", EXAMPLES)])
+def test_not_asked(metric: str, examples: list[Example]) -> None:
+    with pytest.raises(NotAsked):
+        SUITE.questions(made(metric, examples))
