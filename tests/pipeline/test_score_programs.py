@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,24 @@ def test_a_recipe_that_names_them_is_told_before_anything_is_asked() -> None:
     options = EvaluateOptions(metrics=["pass_at_k"])
     with pytest.raises(UserError, match="has no tests"):
         preflight(options, ["code"])
+
+
+def test_the_examples_of_the_page_are_true(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "code.md").read_text(encoding="utf-8")
+    rows = [orjson.loads(row) for row in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    programs, queries = rows[:2], rows[2:]
+    assert len(queries) == 1
+    found = score(_file(tmp_path, *programs), ["pass_at_k"])["metrics"]["pass_at_k"]
+    assert found["details"] == {"outcomes": {"passed": 3}}
+    assert (
+        score(_file(tmp_path, *queries), ["execution_accuracy"])["metrics"]["execution_accuracy"][
+            "value"
+        ]
+        == 1
+    )
+    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert example is not None
+    exec(example[1], {})
+    assert "outcome='passed'" in capsys.readouterr().out
