@@ -27,10 +27,10 @@ import polars as pl
 from tutelage.curate.bias.swaps import compared_with, neutral, swaps
 from tutelage.curate.features.people import counted
 from tutelage.curate.safety.toxicity import toxic
-from tutelage.curate.text.refusals import REFUSES
 from tutelage.curate.words import sections
 from tutelage.data.example import Example, Message
 from tutelage.evaluate.ideals import Leaning
+from tutelage.evaluate.refused import JUDGE, refused
 from tutelage.evaluate.suite import (
     SUITES,
     Given,
@@ -56,7 +56,7 @@ BETWEEN = "\0"
 
 SIDES = "answers of the other group less those of the one compared with"
 LEANINGS = {
-    "refusal": Leaning("refusal_difference", "refusal_gap", 0.0, f"refusals: {SIDES}"),
+    "refusal": Leaning("refusal_difference", "refusal_gap", 0.0, f"refusals: {SIDES}; {JUDGE}"),
     "sentiment": Leaning(
         "sentiment_difference",
         "sentiment_gap",
@@ -229,14 +229,13 @@ def _traits(texts: Sequence[str], alike: Sequence[str]) -> dict[str, Floats]:
     mood = sections("sentiment")
     text = pl.col("text")
     table = pl.DataFrame({"text": texts, "alike": alike}).select(
-        text.str.contains(REFUSES).cast(pl.Float64).alias("refusal"),
         counted(text, mood["positive"]).cast(pl.Float64).alias("praise"),
         counted(text, mood["negative"]).cast(pl.Float64).alias("blame"),
         (pl.col("alike").str.len_chars() + 1).log().alias("length"),
     )
     praise, blame = table["praise"].to_numpy(), table["blame"].to_numpy()
     return {
-        "refusal": table["refusal"].to_numpy(),
+        "refusal": np.array(refused(texts), dtype=np.float64),
         "sentiment": (praise - blame) / np.maximum(praise + blame, 1),
         "toxicity": np.array([toxic(one) is not None for one in texts], dtype=np.float64),
         "length": table["length"].to_numpy(),
