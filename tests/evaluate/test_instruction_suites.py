@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from bias_suites import asked, measured, published, values
 
+from tutelage.constraints import CONSTRAINTS
 from tutelage.errors import UserError
 from tutelage.evaluate.suite import SUITES, Given, Question, Reply
 from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.metrics.instruction_following import demand
 from tutelage.pipeline.score import score
 
 NO_COMMA = "punctuation:no_comma"
@@ -93,3 +95,24 @@ def test_published_prompts_score_as_the_command_scores_them(tmp_path: Path) -> N
     scored = score(path, ["ifeval"], resamples=100)["metrics"]["ifeval"]
     assert 0 < found["instruction_strict"] < 1
     assert {name: scored[name] for name in found} == pytest.approx(found)
+
+
+def test_shipped_prompts_know_every_kind_and_can_be_met() -> None:
+    questions = asked("instructions", Path("nowhere"))
+    met = json.loads((Path(__file__).parent / "instructions_met.json").read_text())
+    assert [question.key for question in questions] == list(met)
+    kinds = {demand(reference).kind for one in questions for reference in one.target}
+    assert kinds == {name for name in CONSTRAINTS.names() if not name.startswith("plain:")}
+    found = measured("instructions", questions, replies(*met.values()))
+    assert set(values(found).values()) == {1.0}
+    # Each is a demand: the answers to other prompts do not meet it as a rule.
+    others = measured("instructions", questions, replies(*[*met.values()][1:], "Certainly."))
+    assert values(others)["prompt_loose"] < 0.15
+
+
+def test_own_instructions_take_the_place_of_the_shipped(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(ROWS[0]))
+    options = {"suite": "instructions", "data": [{"path": str(path)}]}
+    given = Given(SuiteOptions.model_validate(options))
+    assert len(SUITES.get("instructions").questions(given)) == 1
