@@ -15,6 +15,7 @@ import numpy as np
 
 from tutelage.evaluate.suite import Measure
 from tutelage.metrics.metric import Floats, Scores, mean_of_sums, mean_statistics
+from tutelage.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Leaning:
         signature: how it is computed.
         value: from (..., columns) sums of statistics to (...) values.
         scale: value of the whole, 1 or 100.
+        bounds: its least and greatest value; None if there are none.
     """
 
     metric: str
@@ -36,6 +38,7 @@ class Leaning:
     signature: str
     value: Callable[[Floats], Floats] = mean_of_sums
     scale: int = 1
+    bounds: Interval | None = (-1.0, 1.0)
 
     def measures(
         self,
@@ -59,7 +62,9 @@ class Leaning:
         rows = mean_statistics(values) if statistics is None else statistics
         places = range(len(values)) if items is None else items
 
-        def measure(metric: str, value: Callable[[Floats], Floats], what: str) -> Measure:
+        def measure(
+            metric: str, value: Callable[[Floats], Floats], what: str, bounds: Interval | None
+        ) -> Measure:
             return Measure(
                 metric=metric,
                 items=places,
@@ -69,13 +74,18 @@ class Leaning:
                 higher_is_better=False,
                 primary=primary and metric == self.distance,
                 task=task,
+                bounds=bounds,
             )
 
+        signed = f"{self.signature}; ideal {self.ideal:g}"
         away = f"distance from {self.ideal:g} of {self.metric}: {self.signature}"
         return [
-            measure(self.distance, self._away, away),
-            measure(self.metric, self.value, f"{self.signature}; ideal {self.ideal:g}"),
+            measure(self.distance, self._away, away, self._farthest()),
+            measure(self.metric, self.value, signed, self.bounds),
         ]
+
+    def _farthest(self) -> Interval | None:
+        return self.bounds and (0.0, max(abs(bound - self.ideal) for bound in self.bounds))
 
     def _away(self, sums: Floats) -> Floats:
         return np.abs(self.value(sums) - self.ideal)

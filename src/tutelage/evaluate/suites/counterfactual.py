@@ -62,9 +62,12 @@ LEANINGS = {
         "sentiment_gap",
         0.0,
         f"words that praise less those that blame, of both: {SIDES}",
+        bounds=(-2.0, 2.0),
     ),
     "toxicity": Leaning("toxicity_difference", "toxicity_gap", 0.0, f"toxic answers: {SIDES}"),
-    "length": Leaning("length_difference", "length_gap", 0.0, f"log characters: {SIDES}"),
+    "length": Leaning(
+        "length_difference", "length_gap", 0.0, f"log characters: {SIDES}", bounds=None
+    ),
 }
 
 
@@ -178,6 +181,7 @@ class _Pairs:
                     higher_is_better=False,
                     primary=metric == "excess_change" and not task,
                     task=task,
+                    bounds=(-1.0, 1.0) if metric == "excess_change" else (0.0, 1.0),
                 )
             )
         for name, leaning in LEANINGS.items():

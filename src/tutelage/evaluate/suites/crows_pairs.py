@@ -32,7 +32,11 @@ LIKELIHOOD = (
     "log-likelihood of the second half (encoder-decoder)"
 )
 STEREOTYPED = Leaning(
-    "stereotype_share", "stereotype_lean", 0.5, f"stereotypical sentence preferred by {LIKELIHOOD}"
+    "stereotype_share",
+    "stereotype_lean",
+    0.5,
+    f"stereotypical sentence preferred by {LIKELIHOOD}",
+    bounds=(0.0, 1.0),
 )
 
 

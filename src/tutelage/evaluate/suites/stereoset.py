@@ -60,7 +60,16 @@ def idealized(sums: Floats) -> Floats:
     return meaningful(sums) * np.minimum(share, 100 - share) / 50
 
 
-SS = Leaning("ss", "ss_lean", 50.0, f"stereotype preferred {LIKELIHOOD}", stereotyped, 100)
+PERCENT = (0.0, 100.0)
+SS = Leaning(
+    metric="ss",
+    distance="ss_lean",
+    ideal=50.0,
+    signature=f"stereotype preferred {LIKELIHOOD}",
+    value=stereotyped,
+    scale=100,
+    bounds=PERCENT,
+)
 
 
 class StereoSet(Suite):
@@ -148,7 +157,8 @@ def _of_part(
         ("lms", meaningful, f"meaningful sentence preferred {LIKELIHOOD}"),
     ):
         scores = Scores(of_items[:, 0], statistics, what)
-        found.append(Measure(name, places, scores, total, scale=100, task=task))
+        measure = Measure(name, places, scores, total, scale=100, task=task, bounds=PERCENT)
+        found.append(measure)
     return found
 
 
