@@ -203,6 +203,7 @@ class Given:
         metrics: of suites that name none.
         files: the folder of public sets, if there is one.
         examples: the test examples of the run.
+        trained: the examples that the run was tuned on.
         seed: for what is drawn.
     """
 
@@ -210,6 +211,7 @@ class Given:
     metrics: Sequence[str] = ()
     files: Path | None = None
     examples: Sequence[Example] = ()
+    trained: Sequence[Example] = ()
     seed: int = 0
 
     def path(self, below: str, place: int = 0) -> Path:

@@ -114,7 +114,7 @@ def evaluate_suites(
     if tuned.run is None:
         return _asked(tuned, other, plan(options, wanted), folder, options)
     with held(tuned.run.path):
-        plans = plan(options, wanted, _examples(tuned.recipe))
+        plans = plan(options, wanted, *_examples(tuned.recipe))
         results = _asked(tuned, other, plans, folder, options)
         if other is None and out is None and tuned.run.metrics.exists():
             metrics = read_json(tuned.run.metrics)
@@ -159,10 +159,11 @@ def _told(one: Target, plans: Sequence[Planned], kept: KeptReplies, side: str) -
         return dict(ask(asker(bench, kept, None), plans, side))
 
 
-def _examples(recipe: Recipe) -> list[Example]:
-    """The run's own test examples, for suites that are made of them."""
+def _examples(recipe: Recipe) -> tuple[list[Example], list[Example]]:
+    """The run's own test examples, for suites that are made of them, and those tuned on."""
     stage("reading the data")
-    return [item.example for item in test_items(recipe, load_rows(recipe.data))]
+    splits = load_rows(recipe.data)
+    return [item.example for item in test_items(recipe, splits)], splits.train
 
 
 def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path:

@@ -70,6 +70,7 @@ def plan(
     options: EvaluateOptions,
     suites: Sequence[SuiteOptions],
     examples: Sequence[Example] = (),
+    trained: Sequence[Example] = (),
 ) -> list[Planned]:
     """Make the questions of suites, and try what scoring their replies will need.
 
@@ -77,6 +78,7 @@ def plan(
         options: of the evaluation.
         suites: which, and how they are used.
         examples: test examples of the run.
+        trained: examples that the run was tuned on.
 
     Raises:
         UserError: a suite is unknown, or its data is not what it must be.
@@ -95,6 +97,7 @@ def plan(
             metrics=use.metrics or options.metrics,
             files=Path(options.suite_files) if options.suite_files else None,
             examples=examples,
+            trained=trained,
             seed=options.seed,
         )
         try:
