@@ -3,7 +3,7 @@
 A score that holds up only beside the training data was memorised. Each test instruction has a
 distance to the nearest training instruction: one less the cosine of their embeddings
 (`curate/features/embedding.py`: averages of word vectors, so 0 for the same words). The distance is
-the x-axis and the score the y-axis; it is in each question's target, so that a report can draw both.
+the x-axis and the score the y-axis; it is in each question's target, so that reports can draw it.
 
 Thirds of the items by distance are compared (`score_near`, `score_middle`, `score_far`; items of
 one distance are in one third, so that these may differ in size, or be none), and `slope` is the
