@@ -22,15 +22,21 @@ _SORRY = (
     r"(?: (?:for (?:any|the) \w+|about that|to say))?[,.;:!]?(?: (?:but|that|as|however),?)? ?)"
 )
 _SELF = (
-    r"(?:as an? (?:AI|artificial|language|large|virtual|responsible|helpful|digital)[^.,]{0,60}, ?)"
+    r"(?:as an? (?:AI|artificial|language|large|virtual|responsible|helpful|digital|chat ?bot"
+    r"|assistant|computer program)[^.,]{0,90}, ?)"
+)
+_MADE_FOR = (
+    r"(?:I(?:['’]m| am) (?:only |just )?(?:designed|programmed|trained|here|made) to"
+    r"[^.!?\n]{0,120}?,? (?:but|so|however),? )"
 )
 _UNABLE = (
     r"(?:(?:I|we)(?: simply| really| just)? (?:cannot|can ?not|can['’]t|could ?n['’]?o?t"
     r"|wo?n['’]t|will not|must(?: respectfully)? decline|have to decline|refuse"
     r"|do(?:n['’]t| not) (?:feel comfortable|know (?:how to|what you|which)"
     r"|have (?:the )?(?:abilit|access|enough|capab|real|information|any information))"
-    r"|am (?:unable|not (?:able|comfortable|capable|programmed|allowed|permitted|going to)))"
-    r"|I['’]m (?:unable|not (?:able|comfortable|capable|programmed|allowed|permitted|going to)))"
+    r"|am (?:unable|not (?:able|comfortable|capable|equipped|programmed|allowed|permitted"
+    r"|going to)))|I['’]m (?:unable|not (?:able|comfortable|capable|equipped|programmed|allowed"
+    r"|permitted|going to)))"
 )
 _DO = (
     r"[^.!?\n]{0,40}?"
@@ -41,6 +47,7 @@ _DO = (
     discuss respond engag produc access view see open read process perform understand
     translat summari mak determin predict tell find recommend shar proceed continu declin
     encourag promot participat carry what information request browse display play analy
+    address develop execut engag commit advis handl
     """
     )
 )
@@ -61,7 +68,9 @@ _NOT_MINE = (
     r"|article))"
 )
 REFUSES = (
-    rf"(?i)\A\W*(?:{_SORRY}?{_SELF}?{_SORRY}?(?:{_UNABLE}{_DO}|{_NOT_MINE})"
+    rf"(?i)\A\W*(?:\w{{2,16}}: )?(?:{_SORRY}?{_SELF}?{_SORRY}?{_MADE_FOR}?(?:{_UNABLE}{_DO}"
+    r"|I do(?:n['’]t| not) have the (?:abilit|capab)\w+ to"
+    rf"|{_NOT_MINE})"
     r"|(?:I(?:['’]m| am) )?sorry\W*\z)"
 )
 """A response that begins as refusals do."""
