@@ -1,4 +1,4 @@
-"""The run's own test items in seven wordings: does an answer hang on how politely one asks?
+"""The run's own test items in up to seven wordings: does an answer hang on how politely one asks?
 
 Models' scores move by many points with a prompt's form alone (Sclar et al. 2023, arXiv:2310.11324),
 so that one wording says little of what a model can do (Mizrahi et al. 2024, arXiv:2401.00595, who
@@ -45,7 +45,7 @@ class Paraphrases(Suite):
     """An item and its wordings are a cluster."""
 
     area = "generalisation"
-    title = "the run's test items in seven wordings: mean, worst and spread"
+    title = "the run's test items in up to seven wordings: mean, worst and spread"
     default = True
 
     def questions(self, given: Given) -> list[Question]:
