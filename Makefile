@@ -19,11 +19,14 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/tutelage demo --out $(OUT) --overwrite
 
+# A process a core; the tests of a file share their runs, so they stay in one.
+TESTED := $(BIN)/python -m pytest -n auto --dist loadfile
+
 test: install
-	$(BIN)/python -m pytest
+	$(TESTED)
 
 test-all: install
-	$(BIN)/python -m pytest -m 'slow or not slow' --timeout 1800
+	$(TESTED) -m 'slow or not slow' --timeout 1800
 
 lint: install
 	$(BIN)/ruff format --check src tests benchmarks

@@ -52,7 +52,7 @@ def evaluate(
     """Ask base and tuned model the held-out items, or suites, and compare them, paired."""
     import orjson
 
-    if suite or against or quick or not (Path(run).is_file() or _is_run(Path(run))):
+    if suite or against or quick or (Path(run) / "config.json").is_file():
         _by_suites(run, suite or [], against, out, settings or [], quick=quick, as_json=as_json)
         return
     where = Path(run)
@@ -69,10 +69,6 @@ def evaluate(
     show(metrics)
     typer.echo(f"report: {out / 'report.html'}" if out else f"next: tutelage report {run}")
     _end(metrics.get("suites"))
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "recipe.yaml").is_file()
 
 
 def _by_suites(

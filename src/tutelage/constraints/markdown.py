@@ -107,7 +107,7 @@ class CodeBlocks(Counted):
 
 @CONSTRAINTS.register("markdown:links")
 class Links(Counted):
-    """Links, `[text](address)`; pictures are none."""
+    """Links as Markdown writes them; pictures are none."""
 
     some = True
 
