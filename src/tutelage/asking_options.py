@@ -7,10 +7,10 @@ failures do not; sections of a recipe that name an endpoint extend these.
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tutelage.options import Options
 
@@ -109,3 +109,29 @@ class AskingOptions(Options):
                 "the key itself must not stand in a recipe"
             )
         return name
+
+
+class JudgingOptions(AskingOptions):
+    """A judge at an OpenAI-compatible endpoint."""
+
+    model: str | None = Field(default=None, min_length=1)
+    """Name of the judge at the endpoint, such as `gpt-4.1-mini`; null asks none."""
+
+    max_new_tokens: int = Field(default=1024, ge=1)
+    """Longest answer, in tokens; a judge that reasons first needs more."""
+
+    price: tuple[float, float] | None = None
+    """Of a million prompt tokens and of a million answered ones; what was spent is reported, and
+    `max_cost` needs it."""
+
+    on_failure: Literal["stop", "skip"] = "skip"
+    """When something gets no judgement (refused, filtered, given up): `skip` leaves it out and says
+    so; `stop` ends the work, and what was answered is kept."""
+
+    @model_validator(mode="after")
+    def _cost_is_known(self) -> Self:
+        if self.price is not None and min(self.price) < 0:
+            raise ValueError(f"expected prices of at least 0, found {list(self.price)}")
+        if self.max_cost is not None and self.price is None:
+            raise ValueError("max_cost needs the price of the judge; add `price`")
+        return self

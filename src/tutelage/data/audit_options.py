@@ -3,19 +3,16 @@ options."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from tutelage.asking_options import AskingOptions
+from tutelage.asking_options import JudgingOptions
 from tutelage.options import Options
 
 
-class JudgeOptions(AskingOptions):
+class JudgeOptions(JudgingOptions):
     """A judge at an OpenAI-compatible endpoint, asked about a sample of the rows."""
-
-    model: str | None = Field(default=None, min_length=1)
-    """Name of the judge at the endpoint, such as `gpt-4.1-mini`; null asks none."""
 
     sample: int = Field(default=200, ge=1)
     """Rows that are judged, drawn by the audit's `seed`; all of them where there are fewer."""
@@ -23,25 +20,6 @@ class JudgeOptions(AskingOptions):
     rubric: str | None = Field(default=None, min_length=1)
     """What the scores `following`, `correctness`, `clarity` and `safety` mean from 1 to 5, in your
     words; null takes ours."""
-
-    max_new_tokens: int = Field(default=1024, ge=1)
-    """Longest answer, in tokens; a judge that reasons first needs more."""
-
-    price: tuple[float, float] | None = None
-    """Of a million prompt tokens and of a million answered ones; what was spent is reported, and
-    `max_cost` needs it."""
-
-    on_failure: Literal["stop", "skip"] = "skip"
-    """When a row gets no judgement (refused, filtered, given up): `skip` leaves it out and says so;
-    `stop` ends the audit, and what was answered is kept."""
-
-    @model_validator(mode="after")
-    def _cost_is_known(self) -> Self:
-        if self.price is not None and min(self.price) < 0:
-            raise ValueError(f"expected prices of at least 0, found {list(self.price)}")
-        if self.max_cost is not None and self.price is None:
-            raise ValueError("max_cost needs the price of the judge; add `price`")
-        return self
 
 
 class AuditOptions(Options):

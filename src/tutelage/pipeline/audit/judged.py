@@ -1,8 +1,7 @@
 """A judge behind an endpoint, asked about a sample of rows, for `audit --judge-model`.
 
-Checks of the whole read what it says as the columns `judge`. Every reply is kept in the audit's
-folder under the request that it answers, beside the secret that the fences around rows are derived
-from, so a killed or repeated audit asks the same questions and pays for none twice.
+Checks of the whole read what it says as the columns `judge`. Replies are kept in the audit's
+folder.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,34 +22,24 @@ from tutelage.curate.judging import judged_rows
 from tutelage.data.audit_options import AuditOptions, JudgeOptions
 from tutelage.data.example import Example, Message
 from tutelage.data.options import SourceOptions
-from tutelage.errors import UserError
-from tutelage.infer.backend import Request
-from tutelage.infer.endpoint.backend import Endpoint
 from tutelage.infer.endpoint.errand import Errand
-from tutelage.infer.endpoint.kept import KeptReplies
-from tutelage.infer.options import KEY_VARIABLES, DecodeOptions, Served, host_of
 from tutelage.judge import (
     CRITERIA,
     RUBRIC,
     Exchange,
-    Fence,
     Judgement,
     Pair,
     Preference,
     Unjudged,
     compare,
-    kept_secret,
     rate,
 )
 from tutelage.pipeline.audit.again import examples_again
-from tutelage.pipeline.stages import Progress, stage
+from tutelage.pipeline.judging import EndpointJudge
+from tutelage.pipeline.stages import stage
 from tutelage.statistics.resampling import Measurement, bootstrap, percentile_interval
 
 SETTINGS = "data.audit.judge"
-
-UNHEARD = ("given_up", "rejected")
-"""Failures that say nothing of a row; few rows may all fail so before an endpoint counts as
-down."""
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -64,21 +53,13 @@ class Judge:
         options: who it is, and what it is asked.
         seed: of the sample.
         wanted: what checks want to know, as in `WholeCheck.judged`.
-        endpoint: what asks it.
-        fence: what keeps rows apart from what it is told.
-        cost: of all that was asked, with what was kept.
-        answered_by: what the endpoint says answered.
-        was_heard: whether it answered anything.
+        ask: the judge itself.
     """
 
     options: JudgeOptions
     seed: int
     wanted: AbstractSet[str]
-    endpoint: Endpoint
-    fence: Fence
-    cost: float = 0.0
-    answered_by: set[str] = field(default_factory=set)
-    was_heard: bool = False
+    ask: EndpointJudge
 
     def conclude(
         self, sources: Sequence[SourceOptions], base: Path, places: pl.DataFrame
@@ -101,7 +82,7 @@ class Judge:
         again = zip(drawn, _chosen(examples_again(sources, base, places), drawn), strict=True)
         asked = [(at, row) for at, row in again if row.response is not None]
         sample, rows = [at for at, _ in asked], [row for _, row in asked]
-        stage(f"asking {self.options.model} at {self.endpoint.served.host} about {len(rows)} rows")
+        stage(f"asking {self.options.model} at {self.ask.served.host} about {len(rows)} rows")
         judgements, preferences = self._rated(rows), self._compared(rows)
         table = judged_rows(len(places), sample, judgements, preferences)
         return Conclusion(none(), self._summary(table, preferences), table)
@@ -110,7 +91,7 @@ class Judge:
         if "rated" not in self.wanted:
             return [None] * len(rows)
         exchanges = [Exchange(row.prompt, row.messages[-1]) for row in rows]
-        return rate(self._ask, exchanges, self.fence, self.options.rubric or RUBRIC)
+        return rate(self.ask, exchanges, self.ask.fence, self.options.rubric or RUBRIC)
 
     def _compared(self, rows: Sequence[Example]) -> list[Preference | Unjudged | None]:
         paired = [bool(row.negatives) and "compared" in self.wanted for row in rows]
@@ -119,7 +100,7 @@ class Judge:
             for row, is_paired in zip(rows, paired, strict=True)
             if is_paired
         ]
-        said = iter(compare(self._ask, pairs, self.fence))
+        said = iter(compare(self.ask, pairs, self.ask.fence))
         return [next(said) if is_paired else None for is_paired in paired]
 
     def _sample(self, count: int) -> list[int]:
@@ -128,26 +109,6 @@ class Judge:
             return list(range(count))
         drawn = np.random.default_rng(self.seed).choice(count, self.options.sample, replace=False)
         return sorted(drawn.tolist())
-
-    def _ask(self, questions: Sequence[Sequence[Message]]) -> list[str | None]:
-        """Answers of the judge; a `judge.Ask`."""
-        requests = [
-            Request((), self.options.max_new_tokens, messages=tuple(question))
-            for question in questions
-        ]
-        replies = self.endpoint.ask(requests, Progress(len(requests), "judgements"))
-        self.cost += self.endpoint.sitting.cost
-        self.answered_by |= {reply.model for reply in replies if reply.model}
-        self.was_heard |= any(reply.failed not in UNHEARD for reply in replies)
-        if replies and not self.was_heard:
-            raise UserError(
-                f"{self.endpoint.served.host} answered none of {len(replies)} questions; "
-                f"the first: {replies[0].detail}",
-                where=SETTINGS,
-                fix="see whether the address is right and its server is up; "
-                "what was found is kept, and the same command goes on",
-            )
-        return [reply.text for reply in replies]
 
     def _summary(
         self, table: pl.DataFrame, preferences: Sequence[Preference | Unjudged | None]
@@ -158,8 +119,8 @@ class Judge:
         known = asked.filter(pl.col("outcome") == "judged")
         said: dict[str, Any] = {
             "model": self.options.model,
-            "answered_by": sorted(self.answered_by),
-            "url": self.endpoint.served.url,
+            "answered_by": sorted(self.ask.answered_by),
+            "url": self.ask.served.url,
             "sample": len(preferences),
         }
         if "rated" in self.wanted:
@@ -169,7 +130,7 @@ class Judge:
         if compared := [one for one in preferences if one is not None]:
             said["pairs"] = _pairs(table, compared)
         if self.options.price is not None:
-            said["cost"] = self.cost
+            said["cost"] = self.ask.cost
         return said
 
 
@@ -185,15 +146,8 @@ def judge_of(options: AuditOptions, wanted: AbstractSet[str], folder: Path, out:
     Raises:
         UserError: its key is not in the environment, or the folder holds what is not ours.
     """
-    asked = options.judge
-    if asked.model is None:
-        raise ValueError("the options name no judge")
-    key = asked.key_variable or KEY_VARIABLES.get(host_of(asked.url))
-    served = Served(asked.model, asked.url, key, asked.price)
-    decode = DecodeOptions(max_new_tokens=asked.max_new_tokens)
     errand = Errand(SETTINGS, f"tutelage audit … --out {out}")
-    endpoint = Endpoint(served, asked, decode, KeptReplies(folder / "replies.jsonl"), errand)
-    return Judge(asked, options.seed, wanted, endpoint, Fence(kept_secret(folder / "secret")))
+    return Judge(options.judge, options.seed, wanted, EndpointJudge(options.judge, folder, errand))
 
 
 def _chosen(rows: Iterable[Example], sample: Sequence[int]) -> Iterator[Example]:
