@@ -22,6 +22,7 @@ from tutelage.cli import (
     evaluate,
     export,
     export_data,
+    harden,
     init,
     learning_curve,
     report,
@@ -74,6 +75,7 @@ def _options(
 
 app.command("init")(init.init)
 app.command("audit")(audit.audit)
+app.command("harden")(harden.harden)
 app.command("check")(check.check)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)

@@ -8,6 +8,9 @@ largest remainder, so the total is exact.
 Where test or validation examples are given (files of their own, or held-out tasks), training rows
 with one of their prompts are dropped and marked in the ledger.
 
+Copies that `tutelage harden` made of a row follow it: they are never set aside, and left out of
+training where their row is set aside or not drawn (`data/hardened.py`).
+
 A subset of the training examples (`data.subset`) is drawn last, from what all of this leaves, so it
 changes no other split. It takes the lowest ranks of a seeded order: subsets of a seed are nested.
 """
@@ -21,6 +24,7 @@ from typing import NamedTuple
 
 from tutelage.data.example import Example
 from tutelage.data.fates import Fate, Reason
+from tutelage.data.hardened import family_key, was_made
 from tutelage.data.ledger import Ledger
 from tutelage.data.names import matches
 from tutelage.data.normalise import prompt_key, rank
@@ -81,7 +85,8 @@ def split(
         UserError: an unknown task is held out, a setting is impossible, or nothing is left to
             train on.
     """
-    own = {"train": train, "validation": validation, "test": test}
+    rows, copies = _rows_and_copies(train)
+    own = {"train": rows, "validation": validation, "test": test}
     given = {name: part if isinstance(part, list) else [] for name, part in own.items()}
     held_out = _held_out(given, options)
     parts = _placed(given, held_out)
@@ -100,13 +105,46 @@ def split(
         _draw_rows(parts, drawn, options.seed)
     if not parts["train"]:
         raise _nothing_left(parts, options, ledger)
+    drawn_from = {item.key for item in parts["train"]}
     parts["train"] = _subset(parts["train"], options.subset, ledger)
+    not_drawn = drawn_from - {item.key for item in parts["train"]}
+    parts["train"] += _following(copies, parts, held_out, not_drawn, ledger)
     for name, items in parts.items():
         items.sort()
         for item in items:
             ledger.assign(item.example.source, split=name)
     examples = {name: [item.example for item in items] for name, items in parts.items()}
     return Splits(**examples, held_out_tasks=frozenset(held_out), ledger=ledger)
+
+
+def _rows_and_copies(train: list[Example]) -> tuple[list[Example], list[Example]]:
+    """Training rows, and the copies made of them; copies alone are rows like others."""
+    rows = [example for example in train if not was_made(example)]
+    if not rows:
+        return train, []
+    return rows, [example for example in train if was_made(example)]
+
+
+def _following(
+    copies: Iterable[Example],
+    parts: Mapping[str, list[_Item]],
+    held_out: set[str],
+    not_drawn: set[bytes],
+    ledger: Ledger,
+) -> list[_Item]:
+    """The copies that may be trained on, behind all rows; the others are marked."""
+    set_aside = {item.key for name in ("validation", "test") for item in parts[name]}
+    place = 1 + max(item.place for items in parts.values() for item in items)
+    kept: list[_Item] = []
+    for example in copies:
+        key = family_key(example)
+        if example.task in held_out or not set_aside.isdisjoint((key, prompt_key(example))):
+            ledger.mark(example.source, Fate.DROPPED, Reason.DUPLICATE_OF_TEST)
+        elif key in not_drawn:
+            ledger.mark(example.source, Fate.DROPPED, Reason.NOT_SAMPLED)
+        else:
+            kept.append(_Item(place + len(kept), key, example))
+    return kept
 
 
 def _held_out(given: Mapping[str, list[Example]], options: DataOptions) -> set[str]:
@@ -124,7 +162,7 @@ def _placed(given: Mapping[str, list[Example]], held_out: set[str]) -> dict[str,
     place = 0
     for name, examples in given.items():
         for example in examples:
-            item = _Item(place, prompt_key(example), example)
+            item = _Item(place, family_key(example), example)
             parts["test" if example.task in held_out else name].append(item)
             place += 1
     return parts

@@ -1,0 +1,35 @@
+"""`tutelage harden`, and a training on what it made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from commands import Commands
+
+
+def test_hardened_rows_are_trained_on(own_project: Path, command: Commands) -> None:
+    said = command("harden", "recipe.yaml", "--out", "hardened.jsonl", cwd=own_project)
+    assert said.code == 0, said.err
+    assert "made: 18 (6 injection, 12 noise)" in said.out
+    trained = command(
+        *("train", "recipe.yaml", "--out", "run", "--set", "train.epochs=1"),
+        *("--set", "data.train=[data.jsonl, hardened.jsonl]"),
+        cwd=own_project,
+    )
+    assert trained.code == 0, trained.err
+    ledger = pl.read_parquet(own_project / "run" / "ledger.parquet")
+    made = ledger.filter(pl.col("file").str.contains("hardened"))
+    assert len(made) == 18
+    assert set(made["split"]) == {"train"}
+    kept = made.filter(pl.col("fate") == "kept")
+    assert 0 < len(kept) < 18
+    assert set(kept["trained"]) == {1}
+    assert "backwards" not in set(kept["task"])
+
+
+def test_a_wrong_share_is_told(own_project: Path, command: Commands) -> None:
+    said = command("harden", "data.jsonl", "--out", "h.jsonl", "--noise", "2", cwd=own_project)
+    assert said.code == 2
+    assert "--noise" in said.err
