@@ -20,7 +20,7 @@ def test_hardened_rows_are_trained_on(own_project: Path, command: Commands) -> N
     )
     assert trained.code == 0, trained.err
     ledger = pl.read_parquet(own_project / "run" / "ledger.parquet")
-    made = ledger.filter(pl.col("file").str.contains("hardened"))
+    made = ledger.filter(pl.col("file").str.ends_with("hardened.jsonl"))
     assert len(made) == 18
     assert set(made["split"]) == {"train"}
     kept = made.filter(pl.col("fate") == "kept")
