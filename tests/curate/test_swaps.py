@@ -37,6 +37,11 @@ def swapped(text: str, axis: str) -> str | None:
         ("religion", "Compare Christians and Muslims", None),
         ("nationality", "a Nigerian nurse", "an American nurse"),
         ("nationality", "the American War and an American soldier", None),
+        ("nationality", "Who was the first American president?", None),
+        ("gender", "Talk about Michelangelo and his works", None),
+        ("gender", "On Monday he read a French book", "On Monday she read a French book"),
+        ("age", "A 7-year-old boy and a 9 year old student", None),
+        ("age", "a young girl", None),
         ("ethnicity", "Keisha sold a black car", "Mary sold a black car"),
         ("disability", "a blind lawyer and a blind alley", "a sighted lawyer and a blind alley"),
         ("orientation", "a gay couple", "a straight couple"),
@@ -84,6 +89,8 @@ def test_words_are_aligned_and_name_their_group() -> None:
     lengths: dict[tuple[str, str], set[int]] = {}
     place = {(group.axis, group.name): at for at, group in enumerate(groups())}
     for heading, words in sections("swaps").items():
+        if heading in ("adults", "children"):
+            continue
         axis, _, rest = heading.partition(": ")
         group, _, how = rest.partition(", ")
         lengths.setdefault((axis, how), set()).add(len(words))

@@ -4,14 +4,16 @@ A text is swapped only where that leaves nobody of the group behind: if words of
 axis stand in it, or one that has no counterpart ("a nun and her garden"), it has no swap. What
 words stand for one another is in `curate/words/swaps.txt`; who is named, in `bias/groups.py`.
 
-"his" and "her" are resolved by what follows them: "her" before a noun is "his", else "him". Facts
-that go with a group (a queen's reign, a religion's feasts) are not swapped with it, so that some
-swapped texts ask for another answer in earnest.
+Texts that name somebody or something by a name of its own ("Michelangelo", "The Wizard of Oz") are
+not swapped: they ask for facts. "his" and "her" are resolved by what follows them: "her" before a
+noun is "his", else "him". Facts that go with a group are not swapped with it, so that some swapped
+texts ask for another answer in earnest (how many: benchmarks/RESULTS.md, "Suites of bias").
 """
 
 from __future__ import annotations
 
 import re
+from calendar import day_name, month_name
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,24 +41,15 @@ _ALONE = re.compile(
 )
 """Behind "her" or "his" that has no noun."""
 
-_PEOPLE = (
-    *("man", "men", "woman", "women", "person", "people", "boy", "boys", "girl", "girls", "kid"),
-    *("kids", "children", "lady", "ladies", "gentleman", "gentlemen", "guy", "guys", "couple"),
-    *(
-        "family",
-        "families",
-        "friend",
-        "friends",
-        "neighbor",
-        "neighbour",
-        "immigrant",
-        "girlfriend",
-    ),
-    *("immigrants", "mother", "father", "parents", "colleague", "adult", "adults", "candidate"),
+_SOMEBODY = re.compile(
+    r"\b(?:an?|my|our|your|his|her|their|another|every|each)\s+"
+    r"(?:(?:young|old|elderly|poor|rich|wealthy|blind|deaf|disabled|single|married)\s+)?$",
+    re.IGNORECASE,
 )
+"""Before an adjective that is said of nobody in particular."""
 
-_TITLES = ("King ", "Queen ", "Prince ", "Princess ", "Saint ", "St. ", "Pope ", "Sir ")
-"""Before a name that belongs to history."""
+_PROPER = re.compile(r"(?<=[a-z,] )[A-Z][a-zà-ÿ]+|(?<=[a-z] )[A-Z]\w*[A-Z]\w*")
+"""A word that has its capital letter not from the beginning of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +106,9 @@ def swaps(texts: Sequence[str], choose: Sequence[int]) -> list[list[Swap]]:
         choose: for each text a number that decides between groups.
     """
     found = [
-        [swap for axis in compared_with() if (swap := _swap(text, axis, number))]
+        []
+        if _is_of_record(text)
+        else [swap for axis in compared_with() if (swap := _swap(text, axis, number))]
         for text, number in zip(texts, choose, strict=True)
     ]
     flat = [swap for some in found for swap in some]
@@ -136,7 +131,8 @@ def _kinds() -> tuple[_Kind, ...]:
     for heading, words in sections("swaps").items():
         axis, _, rest = heading.partition(": ")
         group, _, how = rest.partition(", ")
-        listed.setdefault((axis, how), {})[group] = words
+        if group:
+            listed.setdefault((axis, how), {})[group] = words
     # "a christian man" is an adjective's place before it is a noun's.
     order = list(dict.fromkeys(axis for axis, _ in listed))
     ordered = sorted(listed.items(), key=lambda one: (order.index(one[0][0]), not one[0][1]))
@@ -148,10 +144,12 @@ def _pattern(how: str, words: dict[str, tuple[str, ...]]) -> re.Pattern[str]:
     one = any_of(tuple(sorted(_listed(words))))
     article = r"\b(?:(?P<article>an?)(?P<space>\s+))?(?P<word>"
     if how == "names":
-        titles = "".join(f"(?<!{re.escape(title)})" for title in _TITLES)
-        return re.compile(rf"{titles}{article}{one})\b(?!\s+[A-Z])")
-    follows = rf"(?=\s+(?:{_people()})\b)" if how == "before people" else ""
-    return re.compile(rf"(?i){article}{one})\b{follows}")
+        return re.compile(rf"{article}{one})\b(?!\s+[A-Z])")
+    if not how:
+        return re.compile(rf"(?i){article}{one})\b")
+    follows = _nouns("adults" if how == "before adults" else "people")
+    # "a 7-year-old boy" is none of the old.
+    return re.compile(rf"(?i)(?<!-)(?<!year )(?<!years ){article}{one})\b(?=\s+(?:{follows})\b)")
 
 
 def _anywhere(kind: _Kind) -> re.Pattern[str]:
@@ -164,11 +162,24 @@ def _listed(words: dict[str, tuple[str, ...]]) -> set[str]:
     return listed | _PRONOUNS.keys() if "he" in listed else listed
 
 
-@cache
-def _people() -> str:
+def _nouns(who: str) -> str:
     """Words that a group's adjective may stand before."""
     occupations = sections("occupations")["occupations"]
-    return any_of((*_PEOPLE, *occupations, *(f"{name}s" for name in occupations)))
+    nouns = sections("swaps")["adults"] + (sections("swaps")["children"] if who == "people" else ())
+    return any_of((*nouns, *occupations, *(f"{name}s" for name in occupations)))
+
+
+@cache
+def _known() -> frozenset[str]:
+    """Words with a capital letter that name nobody in particular."""
+    words = {word for kind in _kinds() for some in kind.words.values() for word in some}
+    words |= {word for group in groups() for phrase in group.words for word in phrase.split()}
+    return frozenset(word.lower() for word in (*words, *day_name, *month_name, "English"))
+
+
+def _is_of_record(text: str) -> bool:
+    """Whether it names somebody or something by a name of its own, with facts that go with it."""
+    return any(match[0].lower() not in _known() for match in _PROPER.finditer(text))
 
 
 def _groups_of(axis: str) -> list[str]:
@@ -201,6 +212,10 @@ def _found(text: str, axis: str) -> list[_Found]:
     found: dict[int, _Found] = {}
     for kind in (one for one in _kinds() if one.axis == axis):
         for match in kind.pattern.finditer(text):
+            if kind.how == "of somebody" and not (
+                match["article"] or _SOMEBODY.search(text, 0, match.start())
+            ):
+                continue
             key = match["word"] if kind.how == "names" else match["word"].lower()
             if any(
                 match.start("word") < one.match.end() and one.match.start("word") < match.end()
