@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from tutelage.evaluate.gates import checked_conditions
+from tutelage.evaluate.judge_options import SuiteJudgeOptions
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.infer.options import DecodeOptions, EndpointOptions
 from tutelage.options import Options
@@ -103,6 +104,9 @@ class EvaluateOptions(Options):
 
     suite_files: str | None = None
     """Folder of public evaluation sets, each as its publisher lays it out."""
+
+    judge: SuiteJudgeOptions = SuiteJudgeOptions()
+    """A model behind an endpoint that compares answers, for suites that ask one."""
 
     suite_items: int | None = Field(default=50, ge=1)
     """Ask at most this many questions of a suite, drawn with `seed`; null asks all of them."""

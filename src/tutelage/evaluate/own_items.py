@@ -27,9 +27,7 @@ _COMPARED = frozenset({"text", "tags", "constraints"})
 
 
 def own_questions(given: Given) -> list[Question]:
-    """A question for every test item of the run that can be scored, as it is.
-
-    Items whose conversation may call tools are left out: a suite's questions have none.
+    """A question for every one of `own_prompts` that can be scored, as it is.
 
     Raises:
         NotAsked: there is no such item, or the metric is none of single texts.
@@ -44,13 +42,24 @@ def own_questions(given: Given) -> list[Question]:
             task=example.task,
             target={REFERENCES: wanted},
         )
-        for number, example in enumerate(given.examples)
-        if not example.tools and example.prompt and example.prompt[-1].role == "user"
+        for number, example in own_prompts(given)
         if (wanted := _wanted(example, metric))
     ]
     if not found:
         raise NotAsked("made of a run's own test items; there are none that can be scored")
     return found
+
+
+def own_prompts(given: Given) -> list[tuple[int, Example]]:
+    """The run's test examples that end in a user's turn, with their places among all.
+
+    Those whose conversation may call tools are left out: a suite's questions have none.
+    """
+    return [
+        (number, example)
+        for number, example in enumerate(given.examples)
+        if not example.tools and example.prompt and example.prompt[-1].role == "user"
+    ]
 
 
 def asking(question: Question, text: str) -> Question:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from tutelage.data.example import Example, Message
+from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.metrics.metric import Floats, Metric, Scores, mean_of_sums, mean_statistics
 from tutelage.registry import Registry
@@ -86,6 +87,7 @@ class Reply:
         lengths: tokens that each of these is of.
         prompt_tokens: that were read before an answer.
         tokens: that were written.
+        verdicts: of a judge on the answers, as numbers that the suite knows.
     """
 
     answers: tuple[str, ...] = ()
@@ -94,6 +96,7 @@ class Reply:
     lengths: tuple[int, ...] = ()
     prompt_tokens: int = 0
     tokens: int = 0
+    verdicts: tuple[float, ...] = ()
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Reply:
@@ -105,6 +108,7 @@ class Reply:
             lengths=tuple(row["lengths"]),
             prompt_tokens=row["prompt_tokens"],
             tokens=row["tokens"],
+            verdicts=tuple(row.get("verdicts", ())),  # journals that are older have none
         )
 
     @property
@@ -205,6 +209,8 @@ class Given:
         examples: the test examples of the run.
         trained: the examples that the run was tuned on.
         seed: for what is drawn.
+        judge: gives who compares the answers of two models; None where there is nobody, or one
+            model alone is asked.
     """
 
     options: SuiteOptions
@@ -213,6 +219,7 @@ class Given:
     examples: Sequence[Example] = ()
     trained: Sequence[Example] = ()
     seed: int = 0
+    judge: Callable[[], Judge] | None = None
 
     def path(self, below: str, place: int = 0) -> Path:
         """A file or folder of the suite's data.
@@ -233,6 +240,21 @@ class Given:
         if not path.exists():
             raise NotAsked(f"no data: {path} is not there")
         return path
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The replies of two models with what a judge says of them.
+
+    Attributes:
+        base: of one model.
+        tuned: of the other.
+        about: who judged, for the results; empty if nobody did.
+    """
+
+    base: Sequence[Reply]
+    tuned: Sequence[Reply]
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Suite(ABC):
@@ -261,6 +283,20 @@ class Suite(ABC):
             NotAsked: they cannot be asked or scored here.
             UserError: the data is not what it must be.
         """
+
+    def judged(
+        self,
+        given: Given,
+        questions: Sequence[Question],
+        base: Sequence[Reply],
+        tuned: Sequence[Reply],
+    ) -> Judged:
+        """The replies of two models with a judge's verdicts; as they are where none is asked.
+
+        Raises:
+            UserError: the judge cannot be asked.
+        """
+        return Judged(base, tuned)
 
     @abstractmethod
     def measures(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tutelage.asking_options import JudgingOptions
 from tutelage.data.example import Message
@@ -57,6 +58,16 @@ class EndpointJudge:
         decode = DecodeOptions(max_new_tokens=options.max_new_tokens)
         kept = KeptReplies(folder / "replies.jsonl")
         self._endpoint = Endpoint(self.served, options, decode, kept, errand)
+
+    def about(self) -> dict[str, Any]:
+        """Who judges, and what it has cost, as JSON types."""
+        cost = {} if self.served.price is None else {"cost": self.cost}
+        return {
+            "model": self.served.model,
+            "answered_by": sorted(self.answered_by),
+            "url": self.served.url,
+            **cost,
+        }
 
     def __call__(self, questions: Sequence[Sequence[Message]]) -> list[str | None]:
         """Answers, in the order of the questions; None where one gets none.

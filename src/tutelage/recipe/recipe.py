@@ -223,6 +223,8 @@ def _resolve_evaluation(section: dict[str, Any], absolute: Callable[[str], str])
         section["general_text"] = absolute(section["general_text"])
     if section["suite_files"] is not None:
         section["suite_files"] = absolute(section["suite_files"])
+    if section["judge"]["people"] is not None:
+        section["judge"]["people"] = absolute(section["judge"]["people"])
     for suite in section["suites"]:
         for source in suite["data"]:
             if not source["path"].startswith("hub:"):

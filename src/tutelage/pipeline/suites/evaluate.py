@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ import orjson
 
 from tutelage.data.example import Example
 from tutelage.errors import UserError
+from tutelage.evaluate.judge_options import SuiteJudgeOptions
 from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.preferences import Judge
+from tutelage.infer.endpoint.errand import Errand
 from tutelage.pipeline.audited import load_rows
 from tutelage.pipeline.export_data import test_items
+from tutelage.pipeline.judging import EndpointJudge
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.suites.asking import KeptReplies
 from tutelage.pipeline.suites.job import ask, asker, conclude
@@ -33,6 +38,9 @@ from tutelage.rundir import RunFolder, held, read_json, write_json
 
 QUICK = 15
 """Questions of a suite with `--quick`."""
+
+JUDGE = "judge"
+"""The folder of results in which a judge's replies are kept."""
 
 EVALUATIONS = "evaluations"
 """The folder in which evaluations of models that are no runs are put."""
@@ -113,8 +121,9 @@ def evaluate_suites(
     folder = _folder(tuned, other, out)
     if tuned.run is None:
         return _asked(tuned, other, plan(options, wanted), folder, options)
+    judge = _judge(options.judge, folder / JUDGE, str(name))
     with held(tuned.run.path):
-        plans = plan(options, wanted, *_examples(tuned.recipe))
+        plans = plan(options, wanted, *_examples(tuned.recipe), judge)
         results = _asked(tuned, other, plans, folder, options)
         if other is None and out is None and tuned.run.metrics.exists():
             metrics = read_json(tuned.run.metrics)
@@ -164,6 +173,21 @@ def _examples(recipe: Recipe) -> tuple[list[Example], list[Example]]:
     stage("reading the data")
     splits = load_rows(recipe.data)
     return [item.example for item in test_items(recipe, splits)], splits.train
+
+
+def _judge(options: SuiteJudgeOptions, folder: Path, name: str) -> Callable[[], Judge] | None:
+    """Who compares the answers of two models, once a suite asks for them."""
+    if options.model is None:
+        return None
+
+    @cache
+    def judge() -> Judge:
+        errand = Errand("evaluate.judge", f"tutelage eval {name} --suite preference")
+        asked = EndpointJudge(options, folder, errand)
+        people = None if options.people is None else Path(options.people)
+        return Judge(asked, asked.fence, asked.about, people)
+
+    return judge
 
 
 def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path:

@@ -128,18 +128,23 @@ def conclude(
         if reason is not None:
             status.append({**about, "status": "skipped", "reason": reason})
             continue
-        seconds = 0.0
-        for side, one in zip(sides, asked, strict=True):
-            if not isinstance(one, Asked):
-                raise ValueError(f"suite {planned.name} was never put to {side}")
-            stage(f"{planned.name}: measuring")
-            measures = planned.suite.measures(planned.given, planned.questions, one.replies)
+        heard = [one for one in asked if isinstance(one, Asked)]
+        if len(heard) < len(sides):
+            raise ValueError(f"suite {planned.name} was never put to one of {', '.join(sides)}")
+        seconds = sum(one.seconds for one in heard)
+        stage(f"{planned.name}: measuring")
+        said = [one.replies for one in heard]
+        if tuple(sides) == SIDES:
+            judged = planned.suite.judged(planned.given, planned.questions, *said)
+            said = [judged.base, judged.tuned]
+            about |= {"judge": dict(judged.about)} if judged.about else {}
+        for side, replies in zip(sides, said, strict=True):
+            measures = planned.suite.measures(planned.given, planned.questions, replies)
             path = folder / side / f"{planned.name}.parquet"
-            write_replies(path, planned.questions, one.replies, measures)
+            write_replies(path, planned.questions, replies, measures)
             measured[side].append(
                 Measured(planned.name, planned.suite.area, planned.questions, measures)
             )
-            seconds += one.seconds
         status.append(
             {**about, "status": "run", "items": len(planned.questions), "seconds": seconds}
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tutelage.data.example import Example
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Suite
 from tutelage.evaluate.suite_comparison import drawn
 from tutelage.evaluate.suite_options import DATASET, SuiteOptions
@@ -71,6 +72,7 @@ def plan(
     suites: Sequence[SuiteOptions],
     examples: Sequence[Example] = (),
     trained: Sequence[Example] = (),
+    judge: Callable[[], Judge] | None = None,
 ) -> list[Planned]:
     """Make the questions of suites, and try what scoring their replies will need.
 
@@ -79,6 +81,7 @@ def plan(
         suites: which, and how they are used.
         examples: test examples of the run.
         trained: examples that the run was tuned on.
+        judge: gives who compares answers; None where one model alone is asked.
 
     Raises:
         UserError: a suite is unknown, or its data is not what it must be.
@@ -99,6 +102,7 @@ def plan(
             examples=examples,
             trained=trained,
             seed=options.seed,
+            judge=judge,
         )
         try:
             questions = suite.questions(given)

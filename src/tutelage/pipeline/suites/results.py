@@ -38,6 +38,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "lengths": pl.List(pl.Int64),
     "prompt_tokens": pl.Int64,
     "tokens": pl.Int64,
+    "verdicts": pl.List(pl.Float64),
 }
 
 
