@@ -2,6 +2,9 @@
 
 T0's completions end in the text of GPT-2's end-of-text token. It is removed: the renderer adds
 the stop token of the model that is tuned, and its name in plain text would be learned as text.
+
+IFEval's prompts have no completion, and need none: answers are judged by the instructions beside
+them (`instruction_id_list`), so such a row is a question that can be asked and not trained on.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from tutelage.data.options import SourceOptions
 from tutelage.data.rows import Row
 
 END_OF_TEXT = "<|endoftext|>"
+INSTRUCTIONS = "instruction_id_list"
 
 
 def read(row: Row, options: SourceOptions) -> Draft:
@@ -23,11 +27,10 @@ def read(row: Row, options: SourceOptions) -> Draft:
     answer = (
         "response" if row.get("completion") is None and "response" in row.values else "completion"
     )
-    messages = [
-        *system_turn(row),
-        *turns(row, "prompt"),
-        *(_ended(row, turn, answer) for turn in turns(row, answer, "assistant")),
-    ]
+    asked = [*system_turn(row), *turns(row, "prompt")]
+    if row.get(answer) is None and row.get(INSTRUCTIONS) is not None:
+        return Draft(tuple(asked), tools=tools(row))
+    messages = [*asked, *(_ended(row, turn, answer) for turn in turns(row, answer, "assistant"))]
     return Draft(conversation(row, messages, answer), tools=tools(row))
 
 
@@ -42,7 +45,11 @@ def _ended(row: Row, turn: Message, field: str) -> Message:
 FORMATS.register("prompt_completion")(
     Format(
         "prompt_completion",
-        (frozenset({"prompt", "completion"}), frozenset({"prompt", "response"})),
+        (
+            frozenset({"prompt", "completion"}),
+            frozenset({"prompt", "response"}),
+            frozenset({"prompt", INSTRUCTIONS}),
+        ),
         read,
     )
 )
