@@ -66,6 +66,24 @@ def test_a_prompt_without_a_label_names_its_row(tmp_path: Path) -> None:
     assert error.value.where.endswith("row 0")
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "no rows"),
+        (b"goal,target\n\xff,x\n", "not a table"),
+        (b"goal,target\nask,\n", "no target"),
+    ],
+)
+def test_broken_requests_are_the_users_mistake(tmp_path: Path, content: bytes, said: str) -> None:
+    path = (
+        written(tmp_path, "advbench/harmful_behaviors.csv", "") / "advbench/harmful_behaviors.csv"
+    )
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=said) as error:
+        asked("many_shot", tmp_path)
+    assert str(path) in str(error.value.where)
+
+
 @pytest.mark.parametrize("header", ["goal,target", "target,goal"])
 def test_requests_are_told_from_answers_whatever_the_header(tmp_path: Path, header: str) -> None:
     requests(tmp_path, 3, header)

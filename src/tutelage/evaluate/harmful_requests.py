@@ -5,12 +5,12 @@ Nothing of either is shipped: without the files the suites that need them are no
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tutelage.errors import UserError
+from tutelage.evaluate.tables import table
 
 ADVBENCH = "advbench/harmful_behaviors.csv"
 JAILBREAKS = "jailbreak_prompts/jailbreak_prompts.csv"
@@ -66,11 +66,10 @@ def read_wrappers(path: Path) -> dict[str, str]:
 
 
 def _rows(path: Path, columns: tuple[str, ...], fix: str) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    if not rows:
-        raise UserError("no rows", where=str(path), fix=fix)
-    return [_fields(row, columns, f"{path} row {number}", fix) for number, row in enumerate(rows)]
+    return [
+        _fields(row, columns, f"{path} row {number}", fix)
+        for number, row in enumerate(table(path, fix))
+    ]
 
 
 def _fields(

@@ -11,7 +11,6 @@ A verdict goes by both: a model that refuses everything has the best `refusal` a
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,8 +18,10 @@ from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.refused import JUDGE, MAX_NEW_TOKENS, refused
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.tables import table
 
 SAFE, UNSAFE = "safe", "unsafe"
+FIX = "expected the published xstest_prompts.csv: id, prompt, type, label, focus, note"
 
 
 class XsTest(Suite):
@@ -34,10 +35,7 @@ class XsTest(Suite):
     def questions(self, given: Given) -> list[Question]:
         """One a row; its label is the target."""
         path = given.path(self.data)
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            return [
-                _question(row, number, path) for number, row in enumerate(csv.DictReader(stream))
-            ]
+        return [_question(row, number, path) for number, row in enumerate(table(path, FIX))]
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
@@ -70,7 +68,7 @@ def _question(row: Mapping[str, str | None], number: int, path: Path) -> Questio
         raise UserError(
             f"not a prompt that is safe or unsafe: label {label!r}",
             where=f"{path} row {number}",
-            fix="expected the published xstest_prompts.csv: id, prompt, type, label, focus, note",
+            fix=FIX,
         )
     return Question(
         key=row.get("id") or str(number),
