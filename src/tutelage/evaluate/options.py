@@ -106,7 +106,7 @@ class EvaluateOptions(Options):
     """Folder of public evaluation sets, each as its publisher lays it out."""
 
     judge: SuiteJudgeOptions = SuiteJudgeOptions()
-    """A model behind an endpoint that compares answers, for suites that ask one."""
+    """A model that compares answers, for suites that ask one."""
 
     suite_items: int | None = Field(default=50, ge=1)
     """Ask at most this many questions of a suite, drawn with `seed`; null asks all of them."""

@@ -210,7 +210,12 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
     if recipe.prompt.template is not None:
         values["prompt"]["template"] = absolute(recipe.prompt.template)
     _resolve_evaluation(values["evaluate"], absolute)
-    for section, key in ((values["model"], "base"), (values["data"]["audit"], "model")):
+    models = (
+        (values["model"], "base"),
+        (values["data"]["audit"], "model"),
+        (values["evaluate"]["judge"], "local"),
+    )
+    for section, key in models:
         named = section[key]
         if named and (named.startswith((".", "~", "/")) or (folder / named).is_dir()):
             section[key] = absolute(named)

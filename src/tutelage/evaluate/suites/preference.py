@@ -1,8 +1,8 @@
 """Which model's answers to the run's own test prompts a judge prefers.
 
-A judge behind an endpoint (`evaluate.judge`) compares the answers of base and tuned model, each
-pair in both orders. `preferred` is the share of prompts where a model's answer is the better one,
-ties counting half: of two models the shares sum to 1, and 0.5 each is a draw.
+A judge (`evaluate.judge`: behind an endpoint, or here) compares the answers of base and tuned
+model, each pair in both orders. `preferred` is the share of prompts where a model's answer is the
+better one, ties counting half: of two models the shares sum to 1, and 0.5 each is a draw.
 
 Judges love length (Dubois et al. 2024, arXiv:2404.04475), and tuning changes it. So
 `preferred_length_controlled` estimates the share at equal length, as they do: the preference is
@@ -121,7 +121,7 @@ def _at_equal_length(preferred: Floats, longer: Floats) -> Measure:
 
 def _judge(given: Given) -> Judge:
     if given.judge is None:
-        raise NotAsked("needs two models and a judge: set evaluate.judge.model")
+        raise NotAsked("needs two models and a judge: set evaluate.judge.model or local")
     return given.judge()
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,14 @@ import orjson
 
 from tutelage.data.example import Example
 from tutelage.errors import UserError
-from tutelage.evaluate.judge_options import SuiteJudgeOptions
+from tutelage.evaluate.gates import figures
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.preferences import Judge
-from tutelage.infer.endpoint.errand import Errand
 from tutelage.pipeline.audited import load_rows
 from tutelage.pipeline.export_data import test_items
-from tutelage.pipeline.judging import EndpointJudge
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.suites.asking import KeptReplies
 from tutelage.pipeline.suites.job import ask, asker, conclude
+from tutelage.pipeline.suites.judges import judge_for
 from tutelage.pipeline.suites.planning import Planned, chosen, plan
 from tutelage.pipeline.suites.results import KEPT, SUITES_FOLDER
 from tutelage.pipeline.workbench import Workbench, from_recipe, from_run
@@ -38,9 +35,6 @@ from tutelage.rundir import RunFolder, held, read_json, write_json
 
 QUICK = 15
 """Questions of a suite with `--quick`."""
-
-JUDGE = "judge"
-"""The folder of results in which a judge's replies are kept."""
 
 EVALUATIONS = "evaluations"
 """The folder in which evaluations of models that are no runs are put."""
@@ -121,7 +115,7 @@ def evaluate_suites(
     folder = _folder(tuned, other, out)
     if tuned.run is None:
         return _asked(tuned, other, plan(options, wanted), folder, options)
-    judge = _judge(options.judge, folder / JUDGE, str(name))
+    judge = judge_for(options.judge, folder, str(name), lambda one: target(one).load())
     with held(tuned.run.path):
         plans = plan(options, wanted, *_examples(tuned.recipe), judge)
         results = _asked(tuned, other, plans, folder, options)
@@ -151,12 +145,45 @@ def _asked(
         return conclude(folder, plans, sides, options, models)
     bench = tuned.load()
     if other is None:
-        with bench.as_base():
-            sides["base"] = ask(asker(bench, kept, None), plans, "base")
-            models["base"] = tuned.recipe.model.base
+        return _with_its_base(bench, tuned.run, plans, folder)
     sides["tuned"] = ask(asker(bench, kept, tuned.run.model), plans, "tuned")
     models["tuned"] = tuned.name
     return conclude(folder, plans, sides, options, models)
+
+
+def evaluate_recipe_suites(bench: Workbench, run: RunFolder) -> dict[str, Any]:
+    """Ask the suites that a run's recipe names, of its base and its tuned model.
+
+    Args:
+        bench: of the run, its tuned model in place; the run is held.
+        run: its folder.
+
+    Returns:
+        What the suites' `results.json` now holds.
+
+    Raises:
+        UserError: a suite's data is not what it must be.
+    """
+    recipe, folder = bench.recipe, run.path / SUITES_FOLDER
+    options = recipe.evaluate
+    judge = judge_for(options.judge, folder, str(run.path), lambda one: target(one).load())
+    plans = plan(options, options.suites, *_examples(recipe), judge)
+    return _with_its_base(bench, run, plans, folder)
+
+
+def _with_its_base(
+    bench: Workbench, run: RunFolder, plans: Sequence[Planned], folder: Path
+) -> dict[str, Any]:
+    """Ask a run's base and its tuned model."""
+    kept = KeptReplies(folder / KEPT)
+    with bench.as_base():
+        base = ask(asker(bench, kept, None), plans, "base")
+    tuned = ask(asker(bench, kept, run.model), plans, "tuned")
+    models = {"base": bench.recipe.model.base, "tuned": str(run.path)}
+    sides = {"base": base, "tuned": tuned}
+    metrics = read_json(run.metrics) if run.metrics.exists() else {}
+    own = figures(metrics.get("comparison", []))
+    return conclude(folder, plans, sides, bench.recipe.evaluate, models, own)
 
 
 def _told(one: Target, plans: Sequence[Planned], kept: KeptReplies, side: str) -> dict[str, Any]:
@@ -173,21 +200,6 @@ def _examples(recipe: Recipe) -> tuple[list[Example], list[Example]]:
     stage("reading the data")
     splits = load_rows(recipe.data)
     return [item.example for item in test_items(recipe, splits)], splits.train
-
-
-def _judge(options: SuiteJudgeOptions, folder: Path, name: str) -> Callable[[], Judge] | None:
-    """Who compares the answers of two models, once a suite asks for them."""
-    if options.model is None:
-        return None
-
-    @cache
-    def judge() -> Judge:
-        errand = Errand("evaluate.judge", f"tutelage eval {name} --suite preference")
-        asked = EndpointJudge(options, folder, errand)
-        people = None if options.people is None else Path(options.people)
-        return Judge(asked, asked.fence, asked.about, people)
-
-    return judge
 
 
 def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path:
