@@ -17,6 +17,7 @@ from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite import Question
 from tutelage.infer.endpoint.errand import Errand
 from tutelage.judge import Fence, kept_secret
+from tutelage.model.context import context_length
 from tutelage.pipeline.judging import EndpointJudge
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.suites.asking import KeptReplies
@@ -76,21 +77,24 @@ class LocalJudge:
         self._bench = cache(lambda: load(name))
 
     def __call__(self, questions: Sequence[Sequence[Message]]) -> list[str | None]:
-        """Answers, in the order of the questions."""
+        """Answers, in the order of the questions; None where the context has no room for one."""
         if not questions:
             return []
+        bench = self._bench()
+        context = context_length(bench.model)
         asked = [
             Question(str(number), tuple(turns), max_new_tokens=self._longest)
             for number, turns in enumerate(questions)
+            if context is None or len(bench.renderer.prompt_ids(turns)) < context
         ]
 
         def said(done: int) -> None:
             stage(f"judge: {done} of {len(asked)} answered")
 
-        bench = self._bench()
         with bench.as_base():
             replies = asker(bench, self._kept, None).ask(asked, None, said)
-        return [reply.answer for reply in replies]
+        answers = {int(one.key): reply.answer for one, reply in zip(asked, replies, strict=True)}
+        return [answers.get(number) for number in range(len(questions))]
 
     def about(self) -> dict[str, Any]:
         """Who judges, as JSON types."""
