@@ -91,6 +91,22 @@ def test_a_condition_decides_the_exit_code(asked: Path, files: Path, command: Co
     assert "mmlu.accuracy" in said.err
 
 
+def test_a_recipe_names_suites_and_conditions(asked: Path, files: Path, command: Commands) -> None:
+    said = command(
+        *("eval", asked, "--json", "--set", "evaluate.suites=[mmlu]"),
+        *("--set", f"evaluate.suite_files={files}", "--set", f"evaluate.suite_items={ITEMS}"),
+        *("--set", 'evaluate.fail_if=["mmlu.accuracy <= 1", "backwards.chrf > 100"]'),
+        cwd=files,
+    )
+    assert said.code == 1
+    metrics = json.loads(said.out)
+    assert metrics["suites"]["measures"][0]["items"] == ITEMS
+    assert metrics["comparison"]
+    (condition,) = metrics["failed"]
+    assert condition.startswith("mmlu.accuracy <= 1: it is")
+    assert json.loads((asked / "metrics.json").read_bytes()) == metrics
+
+
 def test_a_model_alone_and_against_another(
     tuned: Tuned, files: Path, command: Commands, asked: Path
 ) -> None:

@@ -65,10 +65,11 @@ def evaluate(
     metrics = _metrics(where, out, overrides, overwrite=overwrite)
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
+        end(metrics)
         return
     show(metrics)
     typer.echo(f"report: {out / 'report.html'}" if out else f"next: tutelage report {run}")
-    _end(metrics.get("suites"))
+    end(metrics)
 
 
 def _by_suites(
@@ -95,14 +96,15 @@ def _by_suites(
     else:
         show_results(results)
         typer.echo(f"results: {results['folder']}")
-    _end(results)
+    end(results)
 
 
-def _end(results: dict[str, Any] | None) -> None:
-    """Exit code 1 if a condition of `evaluate.fail_if` holds."""
-    if results and results["failed"]:
-        for condition in results["failed"]:
-            typer.echo(f"failed: {condition}", err=True)
+def end(metrics: dict[str, Any]) -> None:
+    """Exit code 1 if a condition of `evaluate.fail_if` holds, of a run or of suites."""
+    conditions = metrics.get("failed", [])
+    for condition in conditions:
+        typer.echo(f"failed: {condition}", err=True)
+    if conditions:
         raise typer.Exit(1)
 
 
@@ -199,6 +201,10 @@ def show(metrics: dict[str, Any]) -> None:
             f"general text: {forgetting['difference']:+.3f} nats a token "
             f"({low:+.3f} to {high:+.3f}); more is forgetting",
         )
+    if suites := metrics.get("suites"):
+        from tutelage.cli.suites import show_results
+
+        show_results(suites)
     if verdict := metrics.get("verdict"):
         console.print(verdict["sentence"], style="bold")
 

@@ -31,6 +31,7 @@ def run(
         return
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
-        return
-    evaluate.show(metrics)
-    typer.echo(f"report: {out / 'report.html'}")
+    else:
+        evaluate.show(metrics)
+        typer.echo(f"report: {out / 'report.html'}")
+    evaluate.end(metrics)

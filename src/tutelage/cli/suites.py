@@ -85,7 +85,7 @@ def show_results(results: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tutelage.evaluate.scoring import OVERALL
+    from tutelage.evaluate.gates import OVERALL
     from tutelage.report.text import visible
 
     compared = "tuned" in results["models"]

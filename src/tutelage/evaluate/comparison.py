@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 
 from tutelage.errors import UserError
 from tutelage.evaluate.change import Change, corrected
+from tutelage.evaluate.gates import OVERALL
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.scoring import OVERALL, AnswerScores, Group, Item, score_answers
+from tutelage.evaluate.scoring import AnswerScores, Group, Item, score_answers
 from tutelage.evaluate.verdict import Verdict, judge
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.statistics import (

@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tutelage.errors import UserError, unknown_name
 
@@ -28,6 +28,8 @@ _BOUND = re.compile(
 )
 _WORSENS = re.compile(r"\s*(?P<what>\S.*\S)\s+worsens\s*")
 ANY = "any"
+OVERALL = "overall"
+"""What rows over all of a suite, or over all tasks, have in place of a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,25 @@ def failed(conditions: Sequence[str], found: Mapping[str, Found]) -> list[str]:
         if worse:
             told.append(f"{condition}: {', '.join(worse)}")
     return told
+
+
+def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
+    """What conditions may speak of, from rows of results or of a run's comparison of its tasks.
+
+    A suite's figure is `suite.metric`, one of a part `suite/part.metric`, a task's `task.metric`.
+    """
+    found = {}
+    for row in rows:
+        name = row.get("suite", row["task"])
+        if "suite" in row and row["task"] != OVERALL:
+            name += f"/{row['task']}"
+        worsened = None
+        if "difference" in row:
+            better = (row["difference"] > 0) == row["higher_is_better"]
+            worsened = row["significant"] and not better
+        value = row["tuned"] if "tuned" in row else row["value"]
+        found[f"{name}.{row['metric']}"] = Found(value, worsened, row["primary"])
+    return found
 
 
 def _read(condition: str) -> _Condition:

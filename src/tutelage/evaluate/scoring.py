@@ -18,13 +18,11 @@ from tutelage.constraints import holds
 from tutelage.constraints.own import load_kinds
 from tutelage.errors import UserError, unknown_name
 from tutelage.evaluate.forms import form_references, needs_form
+from tutelage.evaluate.gates import OVERALL
 from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.entities import check_tags
 from tutelage.metrics.instruction_following import demand
-
-OVERALL = "overall"
-"""What the rows over all tasks are called in place of a task."""
 
 
 class Group(NamedTuple):

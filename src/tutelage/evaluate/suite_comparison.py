@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tutelage.evaluate.change import Change, corrected
+from tutelage.evaluate.gates import OVERALL
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.scoring import OVERALL
 from tutelage.evaluate.suite import Area, Measure, Question
 from tutelage.statistics import (
     Interval,

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from tutelage.data.splits import Splits
 from tutelage.errors import UserError
+from tutelage.evaluate.gates import failed, figures
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
@@ -234,6 +235,8 @@ def _compare(recipe: Recipe, items: Sequence[Item], run: RunFolder) -> dict[str,
     base, tuned = (cast(Side, asked(name, items, options, recipe.prompt, run)) for name in SIDES)
     found = compare(run, items, base, tuned, options)
     metrics = enter(run, found, options.confidence, time.perf_counter() - started)
+    metrics["failed"] = failed(options.fail_if, figures(metrics["comparison"]))
+    write_json(run.metrics, metrics)
     build_report(run)
     return metrics
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.evaluate.forgetting import forgetting
+from tutelage.evaluate.gates import failed, figures
 from tutelage.infer.backend import Answer, Request
 from tutelage.model.context import context_length
 from tutelage.pipeline.choices import Choices, choices_of, told
@@ -22,10 +23,11 @@ from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.prepare import Item, Prepared, prepare, read
 from tutelage.pipeline.sides import Said, Side, compare, enter, longest_answer, nothing_asked
 from tutelage.pipeline.stages import stage
+from tutelage.pipeline.suites.evaluate import evaluate_recipe_suites
 from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench, from_run
 from tutelage.recipe import load as load_recipe
-from tutelage.rundir import RunFolder, held
+from tutelage.rundir import RunFolder, held, write_json
 
 GENERAL_TOKENS = 1024
 """A general document is read up to this length, or to the model's context if that is less."""
@@ -83,7 +85,14 @@ def _evaluate(bench: Workbench, prepared: Prepared, run: RunFolder) -> dict[str,
         tokens = [len(ids) - 1 for ids in texts]
         lost = forgetting(base.losses, tuned.losses, tokens, options)
         found["forgetting"] = asdict(lost)
-    return enter(run, found, options.confidence, time.perf_counter() - started)
+    metrics = enter(run, found, options.confidence, time.perf_counter() - started)
+    if options.suites:
+        metrics["suites"] = evaluate_recipe_suites(bench, run)
+        metrics["failed"] = metrics["suites"]["failed"]
+    else:
+        metrics["failed"] = failed(options.fail_if, figures(metrics.get("comparison", [])))
+    write_json(run.metrics, metrics)
+    return metrics
 
 
 def _side(

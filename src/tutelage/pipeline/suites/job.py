@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tutelage.evaluate.gates import Found, failed
+from tutelage.evaluate.gates import Found, failed, figures
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.scoring import OVERALL
 from tutelage.evaluate.suite import NotAsked, Reply
 from tutelage.evaluate.suite_comparison import (
     Measured,
@@ -99,6 +98,7 @@ def conclude(
     sides: Mapping[str, Mapping[str, Asked | str]],
     options: EvaluateOptions,
     models: Mapping[str, str],
+    also: Mapping[str, Found] | None = None,
 ) -> dict[str, Any]:
     """Measure the replies of one model or two, compare, and write everything.
 
@@ -108,6 +108,7 @@ def conclude(
         sides: by side (`base` and `tuned`, or `model` alone) what `ask` found.
         options: confidence, resamples, conditions.
         models: by side what the model is called.
+        also: what else conditions may speak of: the run's own tasks.
 
     Returns:
         What `results.json` now holds.
@@ -148,7 +149,7 @@ def conclude(
         status.append(
             {**about, "status": "run", "items": len(planned.questions), "seconds": seconds}
         )
-    return results(folder, status, measured, options, models)
+    return results(folder, status, measured, options, models, also)
 
 
 def results(
@@ -157,6 +158,7 @@ def results(
     measured: Mapping[str, list[Measured]],
     options: EvaluateOptions,
     models: Mapping[str, str],
+    also: Mapping[str, Found] | None = None,
 ) -> dict[str, Any]:
     """Compare what was measured, hold it against the conditions, and write it.
 
@@ -166,6 +168,7 @@ def results(
         measured: by side the suites that were run.
         options: confidence, resamples, conditions.
         models: by side what the model is called.
+        also: what else conditions may speak of.
 
     Returns:
         What the file holds.
@@ -173,11 +176,9 @@ def results(
     rows: list[SuiteChange] | list[SuiteValue]
     if tuple(measured) == SIDES:
         rows = compare_suites(measured["base"], measured["tuned"], options)
-        found = {_name(r.suite, r.change.task, r.change.metric): _of_change(r) for r in rows}
         table = [{"suite": row.suite, "area": row.area, **asdict(row.change)} for row in rows]
     else:
         rows = values_of(next(iter(measured.values())), options)
-        found = {_name(r.suite, r.task, r.metric): Found(r.value, None, r.primary) for r in rows}
         table = [asdict(row) for row in rows]
     written = {
         "schema": 1,
@@ -186,16 +187,7 @@ def results(
         "confidence": options.confidence,
         "suites": status,
         "measures": table,
-        "failed": failed(options.fail_if, found),
+        "failed": failed(options.fail_if, {**(also or {}), **figures(table)}),
     }
     write_json(folder / RESULTS, written)
     return written
-
-
-def _name(suite: str, task: str, metric: str) -> str:
-    return f"{suite}.{metric}" if task == OVERALL else f"{suite}/{task}.{metric}"
-
-
-def _of_change(row: SuiteChange) -> Found:
-    change = row.change
-    return Found(change.tuned, change.significant and not change.improved, change.primary)
