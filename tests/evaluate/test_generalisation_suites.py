@@ -9,10 +9,13 @@ import pytest
 from bias_suites import values
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.novelty import distances, line_slope
 from tutelage.evaluate.suites.paraphrases import wordings
+from tutelage.infer.options import DecodeOptions
+from tutelage.pipeline.suites.planning import plan
 
 PARIS = "What is the capital of France?"
 REVIEW = "Say whether the review is good or bad.\n\nA fine place.\n\nWe will come again."
@@ -88,6 +91,12 @@ def test_answers_are_extracted_and_instructions_judged() -> None:
     of = given("paraphrases", [example("Greet me.", "", constraints=brief)], metric="ifeval")
     questions = SUITES.get("paraphrases").questions(of)
     assert values(measured(of, questions, ["Hello"] * 5 + ["Well, hello"]))["worst"] == 0
+
+
+def test_answers_may_be_as_long_as_in_the_runs_own_evaluation() -> None:
+    options = EvaluateOptions(decode=DecodeOptions(max_new_tokens=9))
+    (planned,) = plan(options, [SuiteOptions(suite="paraphrases")], [example(PARIS, "Paris")])
+    assert {question.max_new_tokens for question in planned.questions} == {9}
 
 
 @pytest.mark.parametrize("suite", ["paraphrases", "novelty"])

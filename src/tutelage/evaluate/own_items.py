@@ -7,14 +7,13 @@ items (BLEU, macro F1), a value here is the mean of the items' own, which the si
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tutelage.data.example import Example
-from tutelage.evaluate.scoring import extract
+from tutelage.evaluate.scoring import extracted
 from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.instruction_following import as_references
@@ -39,6 +38,7 @@ def own_questions(given: Given) -> list[Question]:
         Question(
             key=str(number),
             turns=example.prompt,
+            max_new_tokens=given.max_new_tokens,
             task=example.task,
             target={REFERENCES: wanted},
         )
@@ -80,14 +80,31 @@ def divided(text: str) -> tuple[str, str]:
 def scored(given: Given, questions: Sequence[Question], replies: Sequence[Reply]) -> ItemScores:
     """The answers' scores, extracted from them first if the suite says how."""
     metric = METRICS.get(given.metrics[0])
-    answers = [reply.answer for reply in replies]
-    wanted: list[list[str]] = [list(question.target[REFERENCES]) for question in questions]
-    if given.options.extract and metric.answers == "text":
-        pattern = re.compile(given.options.extract)
-        answers = [extract(pattern, answer) or "" for answer in answers]
-        wanted = [[extract(pattern, one) or one for one in right] for right in wanted]
-    scores = metric.score(answers, wanted)
+    scores = scores_of(metric, given.options.extract, questions, replies)
     return ItemScores(metric, scores.per_item, scores.signature)
+
+
+def scores_of(
+    metric: Metric,
+    expression: str | None,
+    questions: Sequence[Question],
+    replies: Sequence[Reply],
+) -> Scores:
+    """The first answers' scores by a metric, against the references in the questions' targets.
+
+    Args:
+        metric: of texts, tags or constraints.
+        expression: finds the answer in texts; None compares them whole.
+        questions: that were asked.
+        replies: to them.
+    """
+    pairs = [
+        extracted(expression if metric.answers == "text" else None, reply.answer, wanted)
+        for reply, wanted in zip(
+            replies, (one.target[REFERENCES] for one in questions), strict=True
+        )
+    ]
+    return metric.score([answer for answer, _ in pairs], [wanted for _, wanted in pairs])
 
 
 @dataclass(frozen=True)

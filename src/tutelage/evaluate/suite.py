@@ -208,6 +208,7 @@ class Given:
         files: the folder of public sets, if there is one.
         examples: the test examples of the run.
         trained: the examples that the run was tuned on.
+        max_new_tokens: longest answer to these, as the run's own evaluation has it.
         seed: for what is drawn.
         judge: gives who compares the answers of two models; None where there is nobody, or one
             model alone is asked.
@@ -218,6 +219,7 @@ class Given:
     files: Path | None = None
     examples: Sequence[Example] = ()
     trained: Sequence[Example] = ()
+    max_new_tokens: int = 256
     seed: int = 0
     judge: Callable[[], Judge] | None = None
 

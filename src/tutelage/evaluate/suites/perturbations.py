@@ -107,6 +107,7 @@ def _asked(example: Example, key: str, given: Given) -> list[Question]:
         Question(
             key=f"{key}/{kind}",
             turns=(*example.prompt[:-1], Message("user", request)),
+            max_new_tokens=given.max_new_tokens,
             task=kind,
             cluster=key,
             target=list(answers),

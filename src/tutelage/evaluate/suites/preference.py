@@ -56,7 +56,12 @@ class PreferenceSuite(Suite):
         if judge.people is not None:
             read_labelled(judge.people)
         found = [
-            Question(key=str(number), turns=example.prompt, task=example.task)
+            Question(
+                key=str(number),
+                turns=example.prompt,
+                max_new_tokens=given.max_new_tokens,
+                task=example.task,
+            )
             for number, example in own_prompts(given)
         ]
         if not found:

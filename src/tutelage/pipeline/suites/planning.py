@@ -101,6 +101,7 @@ def plan(
             files=Path(options.suite_files) if options.suite_files else None,
             examples=examples,
             trained=trained,
+            max_new_tokens=options.decode.max_new_tokens,
             seed=options.seed,
             judge=judge,
         )
