@@ -178,8 +178,9 @@ def score_answers(
         answers: what the model said, one for each item.
         options: metrics and extraction by task.
     """
-    extracted = [
-        _extracted(options, item, answer) for item, answer in zip(items, answers, strict=True)
+    found = [
+        extracted(_of_task(options, item).extract, answer, item.references)
+        for item, answer in zip(items, answers, strict=True)
     ]
     forms = {task: form_references(evaluation.format) for task, evaluation in options.tasks.items()}
 
@@ -189,7 +190,7 @@ def score_answers(
             return answers[index], items[index].demands
         if metric.answers == "form":
             return answers[index], [forms[items[index].task][metric.name]]
-        return extracted[index]
+        return found[index]
 
     groups: dict[Group, dict[str, Scores]] = {}
     per_item: dict[str, list[float | None]] = {}
@@ -242,18 +243,28 @@ def extract(pattern: re.Pattern[str], text: str) -> str | None:
     return matches[-1][1] or "" if pattern.groups else matches[-1][0]
 
 
-def _extracted(options: EvaluateOptions, item: Item, answer: str) -> tuple[str, list[str]]:
+def extracted(
+    expression: str | None, answer: str, references: Sequence[str]
+) -> tuple[str, list[str]]:
     """Answer and references as they are compared.
 
     An answer without a match is empty. A reference without one is taken whole: it is then the bare
     answer already, and as empty it would make every answer without a match right.
+
+    Args:
+        expression: finds the answer; None compares everything.
+        answer: what a model said.
+        references: what it is compared with.
     """
-    expression = options.tasks.get(item.task, TaskEvaluation()).extract
     if expression is None:
-        return answer, list(item.references)
+        return answer, list(references)
     pattern = re.compile(expression)
-    found = [extract(pattern, reference) for reference in item.references]
-    references = [
-        whole if part is None else part for whole, part in zip(item.references, found, strict=True)
+    found = [extract(pattern, reference) for reference in references]
+    wanted = [
+        whole if part is None else part for whole, part in zip(references, found, strict=True)
     ]
-    return extract(pattern, answer) or "", references
+    return extract(pattern, answer) or "", wanted
+
+
+def _of_task(options: EvaluateOptions, item: Item) -> TaskEvaluation:
+    return options.tasks.get(item.task, TaskEvaluation())

@@ -38,6 +38,10 @@ class SuiteOptions(Options):
     choices: list[str] | None = None
     """Answers of a `dataset` to choose from: the likeliest is taken, none is written."""
 
+    cluster: str | None = None
+    """Column of a `dataset` whose equal values mark questions of one source, such as a passage:
+    they are drawn together, and intervals know that they say less than as many strangers."""
+
     system: str | None = None
     """System prompt of this suite, in place of the recipe's."""
 

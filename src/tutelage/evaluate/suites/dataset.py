@@ -1,0 +1,40 @@
+"""Questions of one's own: any data with answers becomes a suite in five lines of a recipe.
+
+    evaluate:
+      suites:
+        - name: capitals
+          data: capitals.jsonl
+          metrics: [exact_match]
+
+Rows are read in every format that training data is read in. See the evaluation page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tutelage.evaluate.answered import asked, check_metrics, measured, readings
+from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.suite_options import DATASET
+
+
+class Dataset(Suite):
+    """Written answers by metrics, or choices by likelihood."""
+
+    area = "tasks"
+    title = "questions of your own, in any format that is read"
+    data = ""
+
+    def questions(self, given: Given) -> list[Question]:
+        """One a row, but for those shown solved."""
+        check_metrics(given)
+        return asked(given, readings(given.options.data), given.options.cluster)
+
+    def measures(
+        self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
+    ) -> list[Measure]:
+        """The suite's metrics, the first primary."""
+        return measured(given, questions, replies)
+
+
+SUITES.register(DATASET)(Dataset())

@@ -1,0 +1,50 @@
+"""DialogSum's test dialogues, each with three summaries by people (Chen et al. 2021).
+
+ROUGE-L against the best of the three, which is what `rougeL` does with several references;
+ROUGE-1 and ROUGE-2 beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tutelage.data.options import SourceOptions
+from tutelage.evaluate.answered import asked, measured, readings
+from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+
+INSTRUCTION = "Summarize the dialogue in one to three sentences."
+COLUMNS: dict[str, str | list[str]] = {
+    "input": "dialogue",
+    "references": ["summary1", "summary2", "summary3"],
+}
+METRICS = ("rougeL", "rouge1", "rouge2")
+LONGEST = 96
+
+
+class DialogSum(Suite):
+    """Summaries of dialogues."""
+
+    area = "tasks"
+    title = "summaries of dialogues: DialogSum, three references"
+    data = "dialogsum/dialogsum.test.jsonl"
+
+    def questions(self, given: Given) -> list[Question]:
+        """One a dialogue."""
+        source = SourceOptions(
+            path=str(given.path(self.data)),
+            format="columns",
+            columns=COLUMNS,
+            instruction=INSTRUCTION,
+        )
+        found = asked(given, readings([source]))
+        return [replace(question, max_new_tokens=LONGEST) for question in found]
+
+    def measures(
+        self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
+    ) -> list[Measure]:
+        """ROUGE."""
+        return measured(replace(given, metrics=METRICS), questions, replies)
+
+
+SUITES.register("dialogsum")(DialogSum())
