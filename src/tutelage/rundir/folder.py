@@ -23,6 +23,7 @@ _PARTS = {
     "checkpoints": "tutelage train",
     "model": "tutelage train",
     "predictions": "tutelage eval",
+    "suites": "tutelage eval --suite",
     "metrics.json": "tutelage eval",
     "report.html": "tutelage report",
 }
@@ -170,6 +171,11 @@ class RunFolder:
     def tuned_predictions(self) -> Path:
         """Answers of the tuned model with their scores (Parquet)."""
         return self.predictions / "tuned.parquet"
+
+    @property
+    def suites(self) -> Path:
+        """Folder of what suites asked and found."""
+        return self.path / "suites"
 
     @property
     def metrics(self) -> Path:

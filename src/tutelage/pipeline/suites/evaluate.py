@@ -26,7 +26,7 @@ from tutelage.pipeline.suites.asking import KeptReplies
 from tutelage.pipeline.suites.job import ask, asker, conclude
 from tutelage.pipeline.suites.judges import judge_for
 from tutelage.pipeline.suites.planning import Planned, chosen, plan
-from tutelage.pipeline.suites.results import KEPT, SUITES_FOLDER
+from tutelage.pipeline.suites.results import KEPT
 from tutelage.pipeline.workbench import Workbench, from_recipe, from_run
 from tutelage.recipe import Recipe, of_data
 from tutelage.recipe import load as load_recipe
@@ -164,7 +164,7 @@ def evaluate_recipe_suites(bench: Workbench, run: RunFolder) -> dict[str, Any]:
     Raises:
         UserError: a suite's data is not what it must be.
     """
-    recipe, folder = bench.recipe, run.path / SUITES_FOLDER
+    recipe, folder = bench.recipe, run.suites
     options = recipe.evaluate
     judge = judge_for(options.judge, folder, str(run.path), lambda one: target(one).load())
     plans = plan(options, options.suites, *_examples(recipe), judge)
@@ -207,7 +207,7 @@ def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path
         return Path(out)
     if tuned.run is None:
         return Path(EVALUATIONS) / _slug(tuned, other)
-    folder = tuned.run.path / SUITES_FOLDER
+    folder = tuned.run.suites
     return folder if other is None else folder / "against" / _slug(other, None)
 
 
