@@ -6,6 +6,7 @@ is being looked at while it trains. What is missing is empty here, and the page 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -123,11 +124,7 @@ def read_evidence(run: RunFolder) -> Evidence:
             where=str(run.metrics),
             fix="evaluate the run again with this version: `tutelage eval RUN`",
         )
-    names = {each.name for each in fields(Comparison)}
-    comparison = tuple(
-        Comparison(**{name: value for name, value in row.items() if name in names})
-        for row in metrics.get("comparison") or []
-    )
+    comparison = comparison_rows(metrics.get("comparison") or [])
     log = TrainLog(run.log)
     return Evidence(
         run=run,
@@ -138,6 +135,14 @@ def read_evidence(run: RunFolder) -> Evidence:
         environment=read_json(run.environment) if run.environment.exists() else {},
         recipe=run.recipe.read_text(encoding="utf-8") if run.recipe.exists() else "",
         answers=_answers(run, comparison),
+    )
+
+
+def comparison_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[Comparison, ...]:
+    """Rows of `metrics.json`, typed; what the page has no use for is left out."""
+    names = {each.name for each in fields(Comparison)}
+    return tuple(
+        Comparison(**{name: value for name, value in row.items() if name in names}) for row in rows
     )
 
 

@@ -30,6 +30,7 @@ from tutelage.report.figures import (
     training_curves,
 )
 from tutelage.report.figures.intervals import Verdict
+from tutelage.report.suites import areas
 
 PANELS = 24
 """Tasks whose losses are drawn: those that weighed most."""
@@ -73,6 +74,8 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "sized": [row for row in comparison if row.primary and (row.effects or row.detectable)],
         "signatures": sorted({(row.metric, row.signature) for row in comparison}),
         "selections": selections,
+        "areas": areas(metrics.get("suites")),
+        "conditions_failed": (metrics.get("suites") or {}).get("failed", []),
         "answers": len(evidence.answers),
         "environment": evidence.environment,
         "recipe": evidence.recipe,
@@ -97,6 +100,7 @@ def _sections(metrics: dict[str, Any], *, answers: bool) -> list[Section]:
     wanted = {
         Section("changed", "What changed"): True,
         Section("answers", "In its own words"): answers,
+        Section("suites", "What suites found"): bool(metrics.get("suites")),
         # An endpoint says nothing of the likelihood of a text, so nothing was measured there.
         Section("forgot", "What it forgot"): bool(metrics.get("comparison"))
         and not metrics.get("endpoints"),
