@@ -12,7 +12,8 @@ import pytest
 
 from commands import Commands
 from tiny_project import Tuned
-from tutelage.evaluate.suite import SUITES
+from tutelage.evaluate.suite import SUITES, Question
+from tutelage.pipeline.suites.evaluate import evaluate_suites
 
 pytestmark = pytest.mark.parametrize("tuned", ["lora"], indirect=True)
 
@@ -141,6 +142,29 @@ def test_a_suite_without_its_data_is_skipped_and_says_so(asked: Path, command: C
     said = command("eval", asked, "--suite", "mmlu", "--out", asked.parent / "none", cwd=asked)
     assert said.code == 0
     assert "skipped: mmlu (no data" in said.out
+
+
+def test_a_suite_that_breaks_off_costs_no_other(
+    asked: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by mistake")
+
+    monkeypatch.setattr(SUITES.get("xstest"), "questions", lambda _: [Question("1", texts=("a",))])
+    monkeypatch.setattr(SUITES.get("xstest"), "measures", broken)
+    found = evaluate_suites(
+        asked,
+        ["xstest", "mmlu"],
+        out=asked.parent / "broken",
+        overrides=[f"evaluate.suite_files={files}", "evaluate.suite_items=2"],
+    )
+    status = {one["suite"]: one for one in found["suites"]}
+    assert status["mmlu"]["status"] == "run"
+    assert status["xstest"]["status"] == "failed"
+    assert "ZeroDivisionError: by mistake" in status["xstest"]["reason"]
+    assert [row["suite"] for row in found["measures"]] == ["mmlu"]
+    assert found["failed"] == [f"xstest: {status['xstest']['reason']}"]
+    assert "broken" in (asked.parent / "broken/xstest.traceback.txt").read_text()
 
 
 def test_bad_input_is_one_clear_error(asked: Path, command: Commands, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def compare(
 
 
 def show_results(results: dict[str, Any]) -> None:
-    """Print every suite as run or skipped, with its measures and their intervals."""
+    """Print every suite as run, skipped or failed, with its measures and their intervals."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -115,6 +115,7 @@ def show_results(results: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False)
     console.print(table)
     for suite in results["suites"]:
-        if suite["status"] == "skipped":
-            console.print(f"skipped: {visible(suite['suite'])} ({visible(suite['reason'])})")
+        if suite["status"] != "run":
+            what = f"{suite['status']}: {visible(suite['suite'])} ({visible(suite['reason'])})"
+            console.print(what, style="red" if suite["status"] == "failed" else "")
     console.print(f"in brackets the {100 * results['confidence']:g} % interval")

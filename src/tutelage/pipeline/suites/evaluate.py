@@ -137,16 +137,16 @@ def _asked(
     kept = KeptReplies(folder / KEPT)
     sides, models = {}, {}
     if other is not None:
-        sides["base"], models["base"] = _told(other, plans, kept, "base"), other.name
+        sides["base"], models["base"] = _told(other, plans, kept, folder, "base"), other.name
         gc.collect()
     if tuned.run is None:
         side = "model" if other is None else "tuned"
-        sides[side], models[side] = _told(tuned, plans, kept, side), tuned.name
+        sides[side], models[side] = _told(tuned, plans, kept, folder, side), tuned.name
         return conclude(folder, plans, sides, options, models)
     bench = tuned.load()
     if other is None:
         return _with_its_base(bench, tuned.run, plans, folder)
-    sides["tuned"] = ask(asker(bench, kept, tuned.run.model), plans, "tuned")
+    sides["tuned"] = ask(asker(bench, kept, tuned.run.model), plans, "tuned", folder)
     models["tuned"] = tuned.name
     return conclude(folder, plans, sides, options, models)
 
@@ -177,8 +177,8 @@ def _with_its_base(
     """Ask a run's base and its tuned model."""
     kept = KeptReplies(folder / KEPT)
     with bench.as_base():
-        base = ask(asker(bench, kept, None), plans, "base")
-    tuned = ask(asker(bench, kept, run.model), plans, "tuned")
+        base = ask(asker(bench, kept, None), plans, "base", folder)
+    tuned = ask(asker(bench, kept, run.model), plans, "tuned", folder)
     models = {"base": bench.recipe.model.base, "tuned": str(run.path)}
     sides = {"base": base, "tuned": tuned}
     metrics = read_json(run.metrics) if run.metrics.exists() else {}
@@ -186,13 +186,15 @@ def _with_its_base(
     return conclude(folder, plans, sides, bench.recipe.evaluate, models, own)
 
 
-def _told(one: Target, plans: Sequence[Planned], kept: KeptReplies, side: str) -> dict[str, Any]:
+def _told(
+    one: Target, plans: Sequence[Planned], kept: KeptReplies, folder: Path, side: str
+) -> dict[str, Any]:
     """What a target replies, loaded for this alone."""
     bench = one.load()
     if one.run is not None:
-        return dict(ask(asker(bench, kept, one.run.model), plans, side))
+        return dict(ask(asker(bench, kept, one.run.model), plans, side, folder))
     with bench.as_base():
-        return dict(ask(asker(bench, kept, None), plans, side))
+        return dict(ask(asker(bench, kept, None), plans, side, folder))
 
 
 def _examples(recipe: Recipe) -> tuple[list[Example], list[Example]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from tutelage.errors import UserError
 from tutelage.evaluate.gates import Found, failed, figures
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.suite import NotAsked, Reply
@@ -28,7 +30,8 @@ from tutelage.pipeline.suites.asking import Asker, KeptReplies, LocalAsker
 from tutelage.pipeline.suites.planning import Planned
 from tutelage.pipeline.suites.results import RESULTS, write_replies
 from tutelage.pipeline.workbench import Workbench
-from tutelage.rundir import write_json
+from tutelage.prompt.template import TemplateRefused
+from tutelage.rundir import write_json, write_text
 
 SIDES = ("base", "tuned")
 
@@ -40,6 +43,24 @@ class Asked:
     planned: Planned
     replies: Sequence[Reply]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Why a suite has no figures: it was `skipped`, or `failed` where it should not have."""
+
+    status: Literal["skipped", "failed"]
+    reason: str
+
+    @classmethod
+    def failed(cls, error: Exception, suite: str, folder: Path) -> Missed:
+        """A suite that broke off; the others go on, and the traceback is kept for a report."""
+        if isinstance(error, UserError):
+            return cls("failed", str(error))
+        path = folder / f"{suite}.traceback.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, "".join(traceback.format_exception(error)))
+        return cls("failed", f"{type(error).__name__}: {error} (see {path})")
 
 
 def asker(bench: Workbench, kept: KeptReplies, tuned: Path | None) -> LocalAsker:
@@ -60,18 +81,19 @@ def asker(bench: Workbench, kept: KeptReplies, tuned: Path | None) -> LocalAsker
     return LocalAsker(bench, content.hexdigest(), bench.recipe.evaluate.decode, kept)
 
 
-def ask(who: Asker, plans: Sequence[Planned], name: str) -> dict[str, Asked | str]:
+def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> dict[str, Asked | Missed]:
     """Put the questions of every suite that is not skipped to a model.
 
     Args:
         who: the model.
         plans: the suites.
         name: of the model, for the lines of progress.
+        folder: of the results, where it is written down how a suite broke off.
 
     Returns:
         By suite its replies, or why it could not be asked.
     """
-    found: dict[str, Asked | str] = {}
+    found: dict[str, Asked | Missed] = {}
     for planned in plans:
         if planned.skipped is not None:
             continue
@@ -86,7 +108,14 @@ def ask(who: Asker, plans: Sequence[Planned], name: str) -> dict[str, Asked | st
         try:
             replies = who.ask(planned.questions, planned.given.options.system, said)
         except NotAsked as reason:
-            found[planned.name] = str(reason)
+            found[planned.name] = Missed("skipped", str(reason))
+            continue
+        except TemplateRefused as refusal:
+            what = f"the model's chat template refuses its conversations: {refusal}"
+            found[planned.name] = Missed("skipped", what)
+            continue
+        except Exception as error:  # one suite of many must not cost the others
+            found[planned.name] = Missed.failed(error, planned.name, folder)
             continue
         found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
     return found
@@ -95,7 +124,7 @@ def ask(who: Asker, plans: Sequence[Planned], name: str) -> dict[str, Asked | st
 def conclude(
     folder: Path,
     plans: Sequence[Planned],
-    sides: Mapping[str, Mapping[str, Asked | str]],
+    sides: Mapping[str, Mapping[str, Asked | Missed]],
     options: EvaluateOptions,
     models: Mapping[str, str],
     also: Mapping[str, Found] | None = None,
@@ -117,7 +146,9 @@ def conclude(
     status = []
     for planned in plans:
         asked = [found.get(planned.name) for found in sides.values()]
-        reason = planned.skipped or next((one for one in asked if isinstance(one, str)), None)
+        missed = next((one for one in asked if isinstance(one, Missed)), None)
+        if planned.skipped is not None:
+            missed = Missed("skipped", planned.skipped)
         about: dict[str, Any] = {
             "suite": planned.name,
             "kind": planned.given.options.suite,
@@ -126,30 +157,47 @@ def conclude(
             "options": planned.given.options.model_dump(mode="json"),
             "metrics": list(planned.given.metrics),
         }
-        if reason is not None:
-            status.append({**about, "status": "skipped", "reason": reason})
+        if missed is not None:
+            status.append({**about, **asdict(missed)})
             continue
         heard = [one for one in asked if isinstance(one, Asked)]
         if len(heard) < len(sides):
             raise ValueError(f"suite {planned.name} was never put to one of {', '.join(sides)}")
         seconds = sum(one.seconds for one in heard)
         stage(f"{planned.name}: measuring")
-        said = [one.replies for one in heard]
-        if tuple(sides) == SIDES:
-            judged = planned.suite.judged(planned.given, planned.questions, *said)
-            said = [judged.base, judged.tuned]
-            about |= {"judge": dict(judged.about)} if judged.about else {}
-        for side, replies in zip(sides, said, strict=True):
-            measures = planned.suite.measures(planned.given, planned.questions, replies)
-            path = folder / side / f"{planned.name}.parquet"
-            write_replies(path, planned.questions, replies, measures)
-            measured[side].append(
-                Measured(planned.name, planned.suite.area, planned.questions, measures)
-            )
+        try:
+            found = _measured(folder, planned, tuple(sides), heard, about)
+        except Exception as error:  # as above
+            status.append({**about, **asdict(Missed.failed(error, planned.name, folder))})
+            continue
+        for side, one in zip(sides, found, strict=True):
+            measured[side].append(one)
         status.append(
             {**about, "status": "run", "items": len(planned.questions), "seconds": seconds}
         )
     return results(folder, status, measured, options, models, also)
+
+
+def _measured(
+    folder: Path,
+    planned: Planned,
+    sides: Sequence[str],
+    heard: Sequence[Asked],
+    about: dict[str, Any],
+) -> list[Measured]:
+    """Measure a suite's replies of every side, and write them; a judge is told of in `about`."""
+    said = [one.replies for one in heard]
+    if tuple(sides) == SIDES:
+        judged = planned.suite.judged(planned.given, planned.questions, *said)
+        said = [judged.base, judged.tuned]
+        about |= {"judge": dict(judged.about)} if judged.about else {}
+    found = []
+    for side, replies in zip(sides, said, strict=True):
+        measures = planned.suite.measures(planned.given, planned.questions, replies)
+        path = folder / side / f"{planned.name}.parquet"
+        write_replies(path, planned.questions, replies, measures)
+        found.append(Measured(planned.name, planned.suite.area, planned.questions, measures))
+    return found
 
 
 def results(
@@ -187,7 +235,12 @@ def results(
         "confidence": options.confidence,
         "suites": status,
         "measures": table,
-        "failed": failed(options.fail_if, {**(also or {}), **figures(table)}),
+        "failed": _broken(status) + failed(options.fail_if, {**(also or {}), **figures(table)}),
     }
     write_json(folder / RESULTS, written)
     return written
+
+
+def _broken(status: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The suites that broke off: no evaluation with one is a success."""
+    return [f"{one['suite']}: {one['reason']}" for one in status if one["status"] == "failed"]
