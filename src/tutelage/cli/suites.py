@@ -80,10 +80,9 @@ def compare(
 
 
 def show_results(results: dict[str, Any]) -> None:
-    """Print every suite as run, skipped or failed, with its measures and their intervals."""
+    """Print every suite as run, skipped or failed, with its primary measures and intervals."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from tutelage.evaluate.gates import OVERALL
     from tutelage.report.text import visible
@@ -95,10 +94,9 @@ def show_results(results: dict[str, Any]) -> None:
     for column in ("n", *(("base", "tuned", "difference", "p (Holm)") if compared else ("value",))):
         table.add_column(column, justify="right", no_wrap=True)
     for row in results["measures"]:
-        if row["task"] != OVERALL:
+        if row["task"] != OVERALL or not row["primary"]:
             continue
         digits = 1 if row["scale"] == 100 else 3
-        name = Text(row["metric"], style="bold" if row["primary"] else "")
         low, high = (f"{number:+.{digits}f}" if compared else f"{number:.{digits}f}"
                      for number in row["interval"])  # fmt: skip
         if compared:
@@ -111,7 +109,9 @@ def show_results(results: dict[str, Any]) -> None:
             style = ("green" if better else "red") if row["significant"] else ""
         else:
             numbers, style = [f"{row['value']:.{digits}f} [{low}, {high}]"], ""
-        table.add_row(visible(row["suite"]), name, str(row["items"]), *numbers, style=style)
+        table.add_row(
+            visible(row["suite"]), row["metric"], str(row["items"]), *numbers, style=style
+        )
     console = Console(highlight=False, markup=False)
     console.print(table)
     for suite in results["suites"]:
