@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from tutelage.evaluate.gates import checked_conditions
 from tutelage.evaluate.judge_options import SuiteJudgeOptions
-from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.evaluate.suite_options import SuiteOptions, checked_pattern
 from tutelage.infer.options import DecodeOptions, EndpointOptions
 from tutelage.options import Options
 
@@ -59,11 +58,7 @@ class TaskEvaluation(Options):
     @field_validator("extract")
     @classmethod
     def _extract_is_a_pattern(cls, extract: str | None) -> str | None:
-        try:
-            re.compile(extract or "")
-        except re.error as error:
-            raise ValueError(f"expected a regular expression, found '{extract}': {error}") from None
-        return extract
+        return checked_pattern(extract)
 
 
 def checked_metrics(metrics: list[str]) -> list[str]:

@@ -13,6 +13,15 @@ DATASET = "dataset"
 """The suite of a user's own questions."""
 
 
+def checked_pattern(pattern: str | None) -> str | None:
+    """The pattern, if it is a regular expression."""
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, found '{pattern}': {error}") from None
+    return pattern
+
+
 class SuiteOptions(Options):
     """One suite, as a run uses it. `tutelage suites` lists what there is."""
 
@@ -57,11 +66,7 @@ class SuiteOptions(Options):
     @field_validator("extract")
     @classmethod
     def _extract_is_a_pattern(cls, extract: str | None) -> str | None:
-        try:
-            re.compile(extract or "")
-        except re.error as error:
-            raise ValueError(f"expected a regular expression, found '{extract}': {error}") from None
-        return extract
+        return checked_pattern(extract)
 
     @property
     def called(self) -> str:

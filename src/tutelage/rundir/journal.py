@@ -45,7 +45,11 @@ class Journal:
             try:
                 yield place, orjson.loads(line)
             except orjson.JSONDecodeError as error:
-                raise UserError(f"not JSON: {error}", where=place, fix="remove the line") from None
+                raise UserError(
+                    f"not JSON: {error}",
+                    where=place,
+                    fix="remove the line, and what it held is asked again",
+                ) from None
 
     def append(self, row: dict[str, Any]) -> None:
         """Write a line; it is with the operating system when this returns."""

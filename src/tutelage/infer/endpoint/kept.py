@@ -1,8 +1,7 @@
 """Answers as they arrive, in a file: what was paid for is never asked for again.
 
 JSON lines, each under the fingerprint of its request, so an evaluation that was killed goes on
-where it stood, and one that asks something else finds nothing here. Appending is not atomic: half
-a line at the end, which a kill may leave, is cut off when the file is opened again.
+where it stood, and one that asks something else finds nothing here.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from tutelage.errors import UserError
 from tutelage.infer.endpoint.protocol import Reply
+from tutelage.rundir.journal import Journal
 
 FINAL = ("refused", "filtered", "no_text")
 """Failures that the endpoint meant: asking again would cost again and say the same."""
@@ -42,16 +40,10 @@ class KeptReplies:
         self._replies: dict[str, Reply] = {}
         self._costs: Counter[str] = Counter()
         self.spent = 0.0
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with path.open("r+b") as file:
-                file.truncate(whole)
-        for number, line in enumerate(content[:whole].splitlines(), start=1):
-            self._take(line, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._journal = Journal(path)
+        for place, row in self._journal.rows():
+            self._take(row, place)
 
     def get(self, key: str) -> Reply | None:
         """The reply to a request, if there is one."""
@@ -72,28 +64,25 @@ class KeptReplies:
         self._append({"key": key, "cost": cost, "lost": True})
 
     def _append(self, row: dict[str, Any]) -> None:
-        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         with self._lock:
             self._count(row)
-            with self.path.open("ab") as file:
-                file.write(line)
+            self._journal.append(row)
 
     def _count(self, row: dict[str, Any]) -> None:
         self.spent += row["cost"]
         self._costs[row["key"]] += row["cost"]
 
-    def _take(self, line: bytes, number: int) -> None:
+    def _take(self, row: dict[str, Any], place: str) -> None:
         try:
-            row = orjson.loads(line)
             self._count(row)
             if "lost" in row:
                 return
             reply = Reply(**{name: row[name] for name in _FIELDS})
             if reply.failed is None or reply.failed in FINAL:
                 self._replies[row["key"]] = reply
-        except (orjson.JSONDecodeError, LookupError, TypeError) as error:
+        except (LookupError, TypeError) as error:
             raise UserError(
                 f"not a kept answer: {type(error).__name__}",
-                where=f"{self.path} line {number}",
+                where=place,
                 fix="remove the line, and its item is asked again",
             ) from None
