@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,14 @@ from typer.testing import CliRunner
 
 from tutelage.cli.score import score as command
 from tutelage.constraints import CONSTRAINTS
+from tutelage.data.ledger import Ledger
+from tutelage.data.options import SourceOptions
+from tutelage.data.reading import Reading, stream
 from tutelage.errors import UserError
 from tutelage.evaluate.options import AnswerForm
 from tutelage.metrics import METRICS
+from tutelage.metrics.instruction_following import demand
+from tutelage.pipeline.items import Item, answerable, items_fingerprint
 from tutelage.pipeline.score import score
 
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[2] / "../shared/data"))
@@ -204,3 +210,18 @@ def test_kinds_of_a_file_of_ones_own(tmp_path: Path):
         assert found["metrics"]["ifeval"]["value"] == 0.5
     finally:
         CONSTRAINTS.forget("own:palindrome")
+
+
+def test_a_published_row_is_an_item_of_a_run_without_a_response(tmp_path: Path):
+    path = written(tmp_path / "rows.jsonl", {key: GOOD[key] for key in GOOD if key != "prediction"})
+    (reading,) = stream([SourceOptions(path=str(path))], tmp_path)
+    assert isinstance(reading, Reading)
+    (example,) = answerable([reading.example], Ledger())
+    scored = Item(example, (1, 2), held_out=False).scored
+    assert scored.references == ()
+    assert [demand(text).kind for text in scored.demands] == GOOD["instruction_id_list"]
+    assert {demand(text).prompt for text in scored.demands} == {GOOD["prompt"]}
+    without = Item(replace(example, constraints=()), (1, 2), held_out=False)
+    assert items_fingerprint([Item(example, (1, 2), held_out=False)]) != items_fingerprint(
+        [without]
+    )
