@@ -60,6 +60,10 @@ class SuiteOptions(Options):
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Longest answer, in tokens; null takes the suite's own."""
 
+    samples: int = Field(default=1, ge=1)
+    """Programs written for each task of `humaneval` and `mbpp`: one is greedy, several are drawn
+    for pass@k."""
+
     strength: float = Field(default=0.1, gt=0, le=1)
     """How much noise `perturbations` puts into a prompt: the share of words that are changed."""
 
