@@ -138,7 +138,7 @@ def read_answers(base: Path, tuned: Path, primary: Mapping[str, Scoring]) -> lis
     Raises:
         UserError: the files do not hold the same items.
     """
-    sides = {name: _read(path) for name, path in (("base", base), ("tuned", tuned))}
+    sides = {name: read_table(path) for name, path in (("base", base), ("tuned", tuned))}
     if sides["base"]["item"].sort().to_list() != sides["tuned"]["item"].sort().to_list():
         raise UserError(
             "base and tuned predictions are not of the same items",
@@ -230,7 +230,12 @@ def _round_the_tasks(answers: Sequence[Answer]) -> list[Answer]:
     return [answer for _, answer in keyed]
 
 
-def _read(path: Path) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
+    """A Parquet file of a run.
+
+    Raises:
+        UserError: it is damaged.
+    """
     try:
         return pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:

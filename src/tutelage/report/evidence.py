@@ -14,6 +14,7 @@ from tutelage.errors import UserError
 from tutelage.report.answers import Answer, Scoring, read_answers
 from tutelage.report.figures import Change
 from tutelage.report.figures.intervals import Verdict
+from tutelage.report.suite_items import SuiteItem, read_suite_items
 from tutelage.rundir import RunFolder, TrainLog, read_json
 
 SCHEMA = 1
@@ -99,6 +100,7 @@ class Evidence:
         environment: environment.json, or empty.
         recipe: the resolved recipe as text.
         answers: base and tuned answers side by side.
+        suite_items: by suite, questions that both models were asked, side by side.
     """
 
     run: RunFolder
@@ -109,6 +111,7 @@ class Evidence:
     environment: dict[str, Any]
     recipe: str
     answers: list[Answer]
+    suite_items: dict[str, list[SuiteItem]]
 
 
 def read_evidence(run: RunFolder) -> Evidence:
@@ -135,6 +138,7 @@ def read_evidence(run: RunFolder) -> Evidence:
         environment=read_json(run.environment) if run.environment.exists() else {},
         recipe=run.recipe.read_text(encoding="utf-8") if run.recipe.exists() else "",
         answers=_answers(run, comparison),
+        suite_items=_suite_items(run, metrics.get("suites")),
     )
 
 
@@ -155,3 +159,13 @@ def _answers(run: RunFolder, comparison: tuple[Comparison, ...]) -> list[Answer]
         if row.primary and row.task != OVERALL
     }
     return read_answers(run.base_predictions, run.tuned_predictions, primary)
+
+
+def _suite_items(run: RunFolder, results: Mapping[str, Any] | None) -> dict[str, list[SuiteItem]]:
+    if results is None:
+        return {}
+    primary = {one["suite"]: "" for one in results["suites"] if one["status"] == "run"}
+    for row in results["measures"]:
+        if row["primary"] and row["task"] == OVERALL:
+            primary[row["suite"]] = primary.get(row["suite"]) or row["metric"]
+    return read_suite_items(run.suites, primary)

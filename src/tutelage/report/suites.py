@@ -22,8 +22,8 @@ class SuiteLines:
     Attributes:
         name: what it is called.
         title: what it asks.
-        status: `run` or `skipped`.
-        reason: why it was skipped; empty otherwise.
+        status: `run`, `skipped` or `failed`.
+        reason: why it was skipped or broke off; empty otherwise.
         items: questions that were asked.
         primary: rows that the verdict goes by.
         others: other measures of the whole suite.

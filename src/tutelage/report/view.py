@@ -75,6 +75,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "signatures": sorted({(row.metric, row.signature) for row in comparison}),
         "selections": selections,
         "areas": areas(metrics.get("suites")),
+        "suite_items": evidence.suite_items,
         "conditions_failed": (metrics.get("suites") or {}).get("failed", []),
         "answers": len(evidence.answers),
         "environment": evidence.environment,
