@@ -58,6 +58,9 @@ def test_solved_questions_are_shown_and_not_asked(tmp_path: Path) -> None:
     own = {question.turns[-1].content for question in questions}
     assert all(question.turns[:-1] == shown for question in questions)
     assert own.isdisjoint(turn.content for turn in shown)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert asked(given(elsewhere, ROWS, few_shot=2)) == questions
     with pytest.raises(UserError, match="few_shot is 6"):
         asked(given(tmp_path, ROWS, few_shot=6))
 
@@ -97,6 +100,7 @@ def test_a_row_without_an_answer_is_named(tmp_path: Path) -> None:
         ("so 3 + 4 = 7\n#### 7", 7, 7),
         ("#### $1,000.50 in all", 1000.5, 1000.5),
         ("It is 12, or #### -3. Then 9.", -3, 9),
+        ("#### 18\n\nNext problem: 2 + 3\n#### 5", 18, 5),
         ("It is twelve.", None, None),
         ("The answer is 18.", None, 18),
     ],

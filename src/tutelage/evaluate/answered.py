@@ -40,6 +40,23 @@ def readings(sources: Sequence[SourceOptions]) -> list[Reading]:
     return found
 
 
+def source_of(given: Given, below: str, default: SourceOptions | None = None) -> SourceOptions:
+    """How a suite's file is read: as the recipe's `data` says, or as it is published.
+
+    Args:
+        given: with the suite's options.
+        below: where it lies below the folder of public sets.
+        default: how the published file is read, but for its path.
+
+    Raises:
+        NotAsked: it is not there.
+    """
+    path = str(given.path(below))
+    if given.options.data:
+        return given.options.data[0]
+    return (default or SourceOptions(path=path)).model_copy(update={"path": path})
+
+
 def asked(given: Given, rows: Sequence[Reading], cluster: str | None = None) -> list[Question]:
     """A question of every row but those that are shown solved.
 
@@ -164,8 +181,10 @@ def _shown(given: Given, rows: Sequence[Reading]) -> list[Reading]:
             fix="show fewer, or add rows",
         )
 
+    # By what the row says: where its file lies must not decide what is asked.
     def rank(row: Reading) -> bytes:
-        return hashlib.sha256(f"{given.seed}\0{row.example.source}".encode()).digest()
+        said = (row.example.source.row, row.example.messages)
+        return hashlib.sha256(f"{given.seed}\0{said!r}".encode()).digest()
 
     return sorted(solved, key=rank)[:count]
 

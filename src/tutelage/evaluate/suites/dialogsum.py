@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tutelage.data.options import SourceOptions
-from tutelage.evaluate.answered import asked, measured, readings
+from tutelage.evaluate.answered import asked, measured, readings, source_of
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
 
 INSTRUCTION = "Summarize the dialogue in one to three sentences."
@@ -31,12 +31,10 @@ class DialogSum(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """One a dialogue."""
-        source = SourceOptions(
-            path=str(given.path(self.data)),
-            format="columns",
-            columns=COLUMNS,
-            instruction=INSTRUCTION,
+        published = SourceOptions(
+            path=self.data, format="columns", columns=COLUMNS, instruction=INSTRUCTION
         )
+        source = source_of(given, self.data, published)
         found = asked(given, readings([source]))
         return [replace(question, max_new_tokens=LONGEST) for question in found]
 

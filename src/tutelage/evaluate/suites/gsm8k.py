@@ -1,9 +1,11 @@
 """GSM8K: grade-school problems whose answer is a number (Cobbe et al. 2021, arXiv:2110.14168).
 
 Asked without examples by default (`few_shot` shows solved problems, reasoning and all), with a
-sentence that asks for the number behind `####`, as the published solutions have it. Two figures, as
-lm-evaluation-harness has them: `accuracy` takes the number behind `####` alone, `accuracy_flexible`
-the last number of the answer wherever it stands. Numbers are compared as numbers: 1,000 is 1000.0.
+sentence that asks for the number behind `####`, as the published solutions have it. Two figures,
+by lm-evaluation-harness's two rules: `accuracy` takes the number behind the first `####` alone (a
+model may run on into a problem of its own), `accuracy_flexible` the last number of the answer
+wherever it stands. Numbers are compared as numbers (1,000 is 1000.0), where that harness compares
+their texts.
 """
 
 from __future__ import annotations
@@ -13,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tutelage.data.example import Message
-from tutelage.data.options import SourceOptions
 from tutelage.errors import UserError
-from tutelage.evaluate.answered import asked, readings
+from tutelage.evaluate.answered import asked, readings, source_of
 from tutelage.evaluate.own_items import REFERENCES
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
 
@@ -35,10 +36,10 @@ class Gsm8k(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """One a row of the test file."""
-        path = str(given.path(self.data))
+        source = source_of(given, self.data)
         return [
-            _demanding(question, f"{path} row {question.key}")
-            for question in asked(given, readings([SourceOptions(path=path)]))
+            _demanding(question, f"{source.path} row {question.key}")
+            for question in asked(given, readings([source]))
         ]
 
     def measures(
@@ -54,15 +55,19 @@ class Gsm8k(Suite):
             for pattern in (MARKED, ANY)
         )
         return [
-            Measure.mean("accuracy", strict, signature="the number behind ####", primary=True),
+            Measure.mean(
+                "accuracy", strict, signature="the number behind the first ####", primary=True
+            ),
             Measure.mean("accuracy_flexible", loose, signature="the last number"),
         ]
 
 
 def number(pattern: re.Pattern[str], text: str) -> float | None:
-    """The last number that a pattern finds, its first group if it has one."""
+    """The number of an answer: behind the first mark, or the last of any."""
     found = pattern.findall(text)
-    return float(found[-1].replace(",", "").replace("$", "")) if found else None
+    if not found:
+        return None
+    return float(found[0 if pattern is MARKED else -1].replace(",", "").replace("$", ""))
 
 
 def _demanding(question: Question, where: str) -> Question:

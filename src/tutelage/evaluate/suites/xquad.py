@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tutelage.data.example import Message
-from tutelage.data.options import SourceOptions
-from tutelage.evaluate.answered import asked, measured, readings
+from tutelage.evaluate.answered import asked, measured, readings, source_of
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
 
 DEMAND = "Answer with the words of the passage alone, in no more than a few words."
@@ -29,7 +28,7 @@ class Xquad(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """One a question; those about a passage belong together."""
-        rows = readings([SourceOptions(path=str(given.path(self.data)))])
+        rows = readings([source_of(given, self.data)])
         return [_demanding(question) for question in asked(given, rows, "context")]
 
     def measures(
@@ -40,9 +39,11 @@ class Xquad(Suite):
 
 
 def _demanding(question: Question) -> Question:
-    last = question.turns[-1]
-    turn = Message("user", f"{last.content}\n\n{DEMAND}")
-    return replace(question, turns=(*question.turns[:-1], turn), max_new_tokens=LONGEST)
+    turns = [
+        Message("user", f"{turn.content}\n\n{DEMAND}") if turn.role == "user" else turn
+        for turn in question.turns
+    ]
+    return replace(question, turns=tuple(turns), max_new_tokens=LONGEST)
 
 
 SUITES.register("xquad")(Xquad())
