@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from tutelage.statistics import agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
+from tutelage.statistics import (
+    agreement,
+    cohen_kappa,
+    fleiss_kappa,
+    kappa_of_table,
+    krippendorff_alpha,
+)
 
 # Krippendorff, "Computing Krippendorff's alpha-reliability" (2011): 12 units, four observers.
 UNITS = [
@@ -53,6 +59,7 @@ def raters_of(table):
 def test_cohens_kappa_equals_published_examples(table, kappa):
     digits = 4 if kappa < 0.3 else 3
     assert round(cohen_kappa(*raters_of(table)).value, digits) == kappa
+    assert round(float(kappa_of_table(np.array(table, float))), digits) == kappa
 
 
 @pytest.mark.parametrize("weights", ["unweighted", "linear", "quadratic"])

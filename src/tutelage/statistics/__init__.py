@@ -8,6 +8,7 @@ from tutelage.statistics.agreement import (
     agreement,
     cohen_kappa,
     fleiss_kappa,
+    kappa_of_table,
     krippendorff_alpha,
 )
 from tutelage.statistics.correction import holm
@@ -41,6 +42,7 @@ __all__ = [
     "detectable_share",
     "fleiss_kappa",
     "holm",
+    "kappa_of_table",
     "krippendorff_alpha",
     "paired_draws",
     "percentile_interval",

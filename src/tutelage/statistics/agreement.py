@@ -82,17 +82,32 @@ def cohen_kappa(
     """
     codes, count = _codes([*zip(first, second, strict=True)], categories)
     table = np.eye(count * count)[(codes[:, 0] * count + codes[:, 1])]
-    distance = np.abs(np.subtract.outer(np.arange(count), np.arange(count))).astype(float)
-    power = {"unweighted": 0, "linear": 1, "quadratic": 2}[weights]
-    cost = np.where(distance > 0, distance**power, 0.0)
 
     def kappa(sums: Floats) -> Floats:
-        counts = sums.reshape(*sums.shape[:-1], count, count)
-        rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
-        expected = np.einsum("...i,ij,...j->...", rows, cost, columns) / rows.sum(axis=-1)
-        return _one_minus((counts * cost).sum(axis=(-1, -2)), expected)
+        return kappa_of_table(sums.reshape(*sums.shape[:-1], count, count), weights)
 
     return Measurement(table, kappa, bounds=(-1, 1))
+
+
+def kappa_of_table(counts: Floats, weights: Weights = "unweighted") -> Floats:
+    """Cohen's kappa of a table of labels by labels, where its interval is not asked for.
+
+    Of many items and labels the table is small where a row of statistics an item is not.
+
+    Args:
+        counts: (..., labels, labels) items by the first rater's label and the second's.
+        weights: as for `cohen_kappa`.
+
+    Returns:
+        (...) kappa; not a number where chance agrees fully too.
+    """
+    places = np.arange(counts.shape[-1])
+    distance = np.abs(np.subtract.outer(places, places)).astype(float)
+    power = {"unweighted": 0, "linear": 1, "quadratic": 2}[weights]
+    cost = np.where(distance > 0, distance**power, 0.0)
+    rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
+    expected = np.einsum("...i,ij,...j->...", rows, cost, columns) / rows.sum(axis=-1)
+    return _one_minus((counts * cost).sum(axis=(-1, -2)), expected)
 
 
 def fleiss_kappa(ratings: Sequence[Sequence[Hashable]]) -> Measurement:

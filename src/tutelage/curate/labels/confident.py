@@ -22,6 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.statistics.agreement import kappa_of_table
+
 FOLDS = 5
 FITTED_ON = 10_000
 """Rows of a fold that the classifier is fitted on."""
@@ -68,7 +70,7 @@ def judge(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Judg
 
     Args:
         probabilities: (rows, labels), out of sample.
-        labels: (rows,) each label has a row.
+        labels: (rows,) of two labels or more, each of which has a row.
     """
     rows = np.arange(len(labels))
     own = probabilities[rows, labels]
@@ -78,19 +80,12 @@ def judge(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Judg
     others[rows, labels] = -1
     other = others.argmax(axis=1)
     sure = others[rows, other]
-    agreement = _kappa(probabilities.argmax(axis=1), labels, counts)
+    table = np.zeros((len(counts), len(counts)))
+    np.add.at(table, (labels, probabilities.argmax(axis=1)), 1)
+    agreement = float(kappa_of_table(table))
     doubted = (own < DOUBTED * usual[labels]) & (sure > own) & (agreement >= AGREEMENT)
     joint = _joint(probabilities, labels, usual, counts)
     return Judged(own, other, sure, doubted, joint, agreement)
-
-
-def _kappa(
-    likeliest: NDArray[np.int64], labels: NDArray[np.int64], counts: NDArray[np.int64]
-) -> float:
-    """Agreement beyond chance; of a single label, 0."""
-    total = len(labels)
-    chance = float(counts @ np.bincount(likeliest, minlength=len(counts))) / total**2
-    return float((likeliest == labels).mean() - chance) / (1 - chance) if chance < 1 else 0.0
 
 
 def _joint(
