@@ -10,12 +10,14 @@ import orjson
 import polars as pl
 import pytest
 
+from tutelage.constraints import CONSTRAINTS
 from tutelage.curate.check import CHECKS
 from tutelage.data.audit_options import AuditOptions
 from tutelage.data.options import SourceOptions
 from tutelage.data.rows import MAX_ROW_BYTES
 from tutelage.errors import UserError
 from tutelage.pipeline.audit import audit, parts
+from tutelage.pipeline.audit.options import asked
 
 OWN = """
 from tutelage.curate import CHECKS, Check, matches
@@ -190,3 +192,44 @@ def test_a_broken_check_of_ones_own_is_told(
         with pytest.raises(UserError, match=f"the check {name} of your own"):
             audit([source], tmp_path / str(rows), options, base=tmp_path)
     CHECKS.forget(name)
+
+
+def test_a_failing_file_of_ones_own_leaves_no_check(tmp_path: Path) -> None:
+    name = f"half_{tmp_path.name}"
+    (tmp_path / "own.py").write_text(OWN.format(name=name) + "\n1 / 0\n")
+    source = write(tmp_path / "a.jsonl", [row(0)])
+    for _ in range(2):  # the second look is told the same
+        with pytest.raises(UserError, match="ZeroDivisionError"):
+            audit([source], tmp_path / "out", AuditOptions(own=["own.py"]), base=tmp_path)
+        assert name not in CHECKS.names()
+
+
+KIND = """
+from tutelage.constraints import CONSTRAINTS, Constraint
+
+@CONSTRAINTS.register("{name}")
+class Shouts(Constraint):
+    def holds(self, response, prompt):
+        return response.isupper()
+"""
+
+
+@pytest.mark.parametrize("by_recipe", [True, False])
+def test_an_audit_knows_the_kinds_that_evaluation_knows(
+    tmp_path: Path, by_recipe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of a run carry constraints of a kind of one's own."""
+    name = f"own:shouts_{tmp_path.name}"
+    (tmp_path / "kinds.py").write_text(KIND.format(name=name))
+    wanted = {"instruction_id_list": [name], "kwargs": [{}]}
+    write(tmp_path / "a.jsonl", [row(0, "YES") | wanted, row(1, "no") | wanted])
+    (tmp_path / "recipe.yaml").write_text("data: {train: [a.jsonl]}\n")
+    monkeypatch.chdir(tmp_path)
+    settings = ["evaluate.own_constraints=[kinds.py]", "data.audit.only=[constraint_not_met]"]
+    options, base = asked(["recipe.yaml" if by_recipe else "a.jsonl"], settings)
+    try:
+        found = audit(options.train, tmp_path / "out", options.audit, base=base)
+        assert found.findings["row"].to_list() == [1]
+        assert found.findings["detail"].to_list() == [f"the row's constraint {name}"]
+    finally:
+        CONSTRAINTS.forget(name)

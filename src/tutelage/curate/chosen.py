@@ -7,21 +7,20 @@ in the result. Nothing is left out silently.
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import ModuleType
 
+from tutelage.constraints import CONSTRAINTS
 from tutelage.curate.check import CHECKS, FEATURES, WHOLE_CHECKS, Check, Feature, WholeCheck
 from tutelage.curate.findings import Severity
 from tutelage.curate.selection import METHODS
 from tutelage.data.audit_options import AuditOptions
 from tutelage.errors import UserError, missing_extra, unknown_name
+from tutelage.own_files import OWN, load_own
 
-OWN = "tutelage_own_checks_"
-"""Beginning of the names of modules that hold a user's checks."""
+PAGE = 'see docs/audit.md, "A check of your own"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,8 @@ def choose(options: AuditOptions, folder: Path = Path(), against: bool = False) 
         UserError: an option names no check, a file of own checks cannot be used, or rows are to be
             selected by what is not there.
     """
-    own = {load_own(folder / path).__name__ for path in options.own}
+    registries = (CHECKS, WHOLE_CHECKS, CONSTRAINTS)
+    own = {load_own(folder / path, registries, PAGE) for path in options.own}
     of_rows = [name for name in CHECKS.names() if _is_asked(CHECKS.get(name), own)]
     of_all = [name for name in WHOLE_CHECKS.names() if _is_asked(WHOLE_CHECKS.get(name), own)]
     _check_names(options, {*of_rows, *of_all})
@@ -121,36 +121,6 @@ def is_own(check: Check | WholeCheck | type[Check] | type[WholeCheck]) -> bool:
 def _is_asked(check: type[Check] | type[WholeCheck], own: Collection[str]) -> bool:
     """Whether a check is of the house or of a file that is asked for, not of another audit's."""
     return not is_own(check) or check.__module__ in own
-
-
-def load_own(path: Path) -> ModuleType:
-    """Run a file of own checks, once a process; its decorators register them.
-
-    Raises:
-        UserError: there is no such file, it fails, or it registers nothing.
-    """
-    name = f"{OWN}{path.resolve().as_posix()}"
-    if name in sys.modules:
-        return sys.modules[name]
-    if not path.is_file():
-        raise UserError("no such file of checks", where=str(path))
-    before = {*CHECKS.names(), *WHOLE_CHECKS.names()}
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError("expected a Python file", where=str(path))
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a stranger's file does wrong
-        raise UserError(f"{type(error).__name__}: {error}", where=str(path)) from error
-    if {*CHECKS.names(), *WHOLE_CHECKS.names()} == before:
-        raise UserError(
-            "the file registers no check",
-            where=str(path),
-            fix='see docs/audit.md, "A check of your own"',
-        )
-    sys.modules[name] = module
-    return module
 
 
 def _check_names(options: AuditOptions, known: Collection[str]) -> None:

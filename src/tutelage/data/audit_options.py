@@ -39,7 +39,8 @@ class AuditOptions(Options):
     """Severity of a check's findings in place of its own."""
 
     own: list[str] = []
-    """Python files with checks of your own (relative to the recipe). They are run as code."""
+    """Python files with checks of your own (relative to the recipe). They are run as code; so are
+    those of `evaluate.own_constraints`, whose kinds rows may carry."""
 
     rules_only: bool = False
     """Leave out what needs embeddings."""

@@ -6,7 +6,15 @@
 
 from tutelage.purpose import Purpose
 from tutelage.recipe.mistakes import Mistake, RecipeError
-from tutelage.recipe.recipe import LoadedRecipe, Recipe, dump, load, of_data, resolve
+from tutelage.recipe.recipe import (
+    LoadedRecipe,
+    Recipe,
+    data_to_audit,
+    dump,
+    load,
+    of_data,
+    resolve,
+)
 from tutelage.recipe.templates import init
 
 __all__ = [
@@ -15,6 +23,7 @@ __all__ = [
     "Purpose",
     "Recipe",
     "RecipeError",
+    "data_to_audit",
     "dump",
     "init",
     "load",

@@ -184,6 +184,13 @@ def _brought_by(overrides: Sequence[str], path: Path, mistakes: Sequence[Mistake
     ]
 
 
+def data_to_audit(recipe: Recipe) -> DataOptions:
+    """The data with the kinds of constraints that evaluation knows: its rows may carry them."""
+    files = dict.fromkeys([*recipe.data.audit.own, *recipe.evaluate.own_constraints])
+    audit = recipe.data.audit.model_copy(update={"own": list(files)})
+    return recipe.data.model_copy(update={"audit": audit})
+
+
 def resolve(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with every dependent default filled in and every path absolute.
 
@@ -206,7 +213,7 @@ def resolve(recipe: Recipe, folder: Path) -> Recipe:
         for source in sources if isinstance(sources, list) else []:
             if not source["path"].startswith("hub:"):
                 source["path"] = absolute(source["path"])
-    values["data"]["audit"]["own"] = [absolute(path) for path in recipe.data.audit.own]
+    values["data"]["audit"]["own"] = [absolute(path) for path in data_to_audit(recipe).audit.own]
     if recipe.prompt.template is not None:
         values["prompt"]["template"] = absolute(recipe.prompt.template)
     _resolve_evaluation(values["evaluate"], absolute)

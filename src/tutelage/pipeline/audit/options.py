@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tutelage.data.options import DataOptions
-from tutelage.recipe import load, of_data
+from tutelage.recipe import data_to_audit, load, of_data
 
 
 def asked(data: Sequence[str], overrides: Sequence[str] = ()) -> tuple[DataOptions, Path]:
@@ -23,4 +23,4 @@ def asked(data: Sequence[str], overrides: Sequence[str] = ()) -> tuple[DataOptio
         loaded = load(data[0], overrides)
         return loaded.resolved().data, loaded.folder
     loaded = of_data(data, overrides)
-    return loaded.recipe.data, loaded.folder
+    return data_to_audit(loaded.recipe), loaded.folder
