@@ -148,6 +148,7 @@ def test_a_recipe_is_audited_as_it_says(folder: Path, command: Commands) -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ([], "no data is named"),
         (["nothing.jsonl"], "no such file"),
         (["data.jsonl", "--only", "mojibak"], "did you mean mojibake"),
         (["data.jsonl", "--set", "data.audit.near_duplicat=0.5"], "near_duplicate"),
@@ -164,4 +165,25 @@ def test_mistakes(folder: Path, command: Commands, arguments: list[str], said: s
     ended = command("audit", *arguments, cwd=folder)
     assert ended.code == 2, ended.out
     assert said in ended.err
-    assert "Traceback" not in ended.err
+    assert "Traceback" not in ended.err and "Usage:" not in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing.jsonl"],
+        ["broken.jsonl"],
+        ["good.jsonl", "--against", "nothing.jsonl"],
+        ["good.jsonl", "--model", "nowhere"],
+    ],
+)
+def test_an_audit_of_nothing_leaves_no_folder(
+    folder: Path, command: Commands, arguments: list[str]
+) -> None:
+    (folder / "broken.jsonl").write_text("[1")
+    ended = command("audit", *arguments, "--out", "deep/o", cwd=folder)
+    assert ended.code == 2, ended.out
+    assert not (folder / "deep").exists()
+    (folder / "mine").mkdir()  # what was there stays
+    assert command("audit", *arguments, "--out", "mine", cwd=folder).code == 2
+    assert not any((folder / "mine").iterdir())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from commands import Commands
 
@@ -27,6 +28,17 @@ def test_hardened_rows_are_trained_on(own_project: Path, command: Commands) -> N
     assert 0 < len(kept) < 18
     assert set(kept["trained"]) == {1}
     assert "backwards" not in set(kept["task"])
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"), [([], "tutelage harden data.jsonl"), (["data.jsonl"], "--out hardened.jsonl")]
+)
+def test_what_is_left_out_is_told_with_what_to_add(
+    own_project: Path, command: Commands, words: list[str], fix: str
+) -> None:
+    said = command("harden", *words, cwd=own_project)
+    assert said.code == 2
+    assert fix in said.err and "Usage:" not in said.err
 
 
 def test_a_wrong_share_is_told(own_project: Path, command: Commands) -> None:

@@ -29,8 +29,9 @@ class FailOn(StrEnum):
 
 def audit(
     data: Annotated[
-        list[str], typer.Argument(help="Files, folders, globs or hub:owner/name; or a recipe.")
-    ],
+        list[str] | None,
+        typer.Argument(help="Files, folders, globs or hub:owner/name; or a recipe."),
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(help="An evaluation set that the data must not hold; repeatable."),
@@ -107,6 +108,8 @@ def audit(
     )
     from tutelage.pipeline.audit.options import asked
 
+    if not data:
+        raise UserError("no data is named", fix="name files or a recipe: tutelage audit data.jsonl")
     named = {
         "only": only,
         "skip": skip,

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from tutelage.cli.arguments import AsJson, Settings
+from tutelage.errors import UserError
 
 
 def harden(
     data: Annotated[
-        list[str], typer.Argument(help="Files, folders, globs or hub:owner/name; or a recipe.")
-    ],
+        list[str] | None,
+        typer.Argument(help="Files, folders, globs or hub:owner/name; or a recipe."),
+    ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="File to write, such as hardened.jsonl.")
-    ],
+        Path | None, typer.Option("--out", "-o", help="File to write, such as hardened.jsonl.")
+    ] = None,
     noise: Annotated[
         float, typer.Option(min=0, max=1, help="Share of rows that get a copy with noise.")
     ] = 0.2,
@@ -45,6 +47,12 @@ def harden(
     from tutelage.pipeline.hardening import HardenOptions
     from tutelage.pipeline.hardening import harden as job
 
+    if not data:
+        raise UserError(
+            "no data is named", fix="name files or a recipe: tutelage harden data.jsonl --out FILE"
+        )
+    if out is None:
+        raise UserError("no file to write is named", fix="add --out hardened.jsonl")
     options, base = asked(data, settings or [])
     found = job(
         options.train,

@@ -10,7 +10,8 @@ the next audit.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +97,7 @@ def audit(
     chosen = choose(options, base, bool(against))
     if out.exists() and not out.is_dir():
         raise UserError("a file is in the way", where=f"--out {out}", fix="name a folder")
-    out.mkdir(parents=True, exist_ok=True)
-    with held(out):
+    with _at_work(out):
         scorer = _scorer(options, base)
         judge = _judge(options, chosen, out)
         scratch = out / PARTS
@@ -128,6 +128,22 @@ def audit(
             audited = replace(audited, selection=_selection(out, data, findings, options))
         shutil.rmtree(scratch)
     return audited
+
+
+@contextmanager
+def _at_work(out: Path) -> Iterator[None]:
+    """Make the audit's folder and hold it; a failure leaves no empty one, nor one inside."""
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    with held(out):
+        try:
+            yield
+        except BaseException:
+            inside = [path for path in (out / PARTS).rglob("*") if path.is_dir()]
+            for folder in (*inside, out / PARTS, *missing):
+                with suppress(OSError):  # it holds something, such as parts to go on from
+                    folder.rmdir()
+            raise
 
 
 def _selection(
