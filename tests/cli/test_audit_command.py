@@ -174,7 +174,6 @@ def test_mistakes(folder: Path, command: Commands, arguments: list[str], said: s
         ["nothing.jsonl"],
         ["broken.jsonl"],
         ["good.jsonl", "--against", "nothing.jsonl"],
-        ["good.jsonl", "--model", "nowhere"],
     ],
 )
 def test_an_audit_of_nothing_leaves_no_folder(

@@ -159,6 +159,21 @@ def test_a_subset_takes_its_copies_with_it(tmp_path: Path) -> None:
     assert both.ledger.fate(both.train[0].source) == Fate.KEPT
 
 
+def test_copies_are_made_of_the_rows_that_a_limit_draws(tmp_path: Path) -> None:
+    data(tmp_path)
+    source = SourceOptions(path="data.jsonl", limit=10)
+    told = harden(
+        [source], tmp_path / "hardened.jsonl", HardenOptions(noise=1, injections=0), tmp_path, 3
+    )
+    assert told["rows"]["usable"] == told["made"]["noise"] == 10
+    made_of = {
+        json.loads(line)["hardened"]["row"]
+        for line in (tmp_path / "hardened.jsonl").read_text().splitlines()
+    }
+    plain = load(DataOptions(train=[source], seed=3, test=0, validation=0), tmp_path)
+    assert made_of == {one.source.row for one in plain.train}
+
+
 def test_copies_alone_are_rows_whose_families_stay_together(tmp_path: Path) -> None:
     made(data(tmp_path), tmp_path, noise=1, injections=1)
     options = DataOptions(train=[SourceOptions(path="hardened.jsonl")], test=20, validation=0)

@@ -59,6 +59,7 @@ def harden(
         out,
         HardenOptions(noise, strength, injections, refuse, wrappers, seed),
         base,
+        options.seed,
     )
     if as_json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())

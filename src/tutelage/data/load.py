@@ -7,7 +7,6 @@ defects.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +16,8 @@ from types import MappingProxyType
 from tutelage.data.example import Example, Source
 from tutelage.data.fates import Fate, Reason
 from tutelage.data.ledger import Ledger
-from tutelage.data.normalise import rank
 from tutelage.data.options import DataOptions, SourceOptions
-from tutelage.data.reading import Pending, pending_rows, read, readings
+from tutelage.data.reading import Pending, drawn, pending_rows, read, readings
 from tutelage.data.rows import BadRow
 from tutelage.data.splits import Splits, split
 
@@ -105,21 +103,17 @@ class _Reader:
         """At most `limit` rows, drawn by hash, in their order; the rest is marked."""
         seen: list[Source] = []
 
-        def noted() -> Iterator[tuple[bytes, int, Pending]]:
+        def noted() -> Iterator[Pending]:
             for row in pending:
                 seen.append(row.source)
-                yield (
-                    rank(self.seed, f"{row.source.file}\0{row.source.row}".encode()),
-                    len(seen),
-                    row,
-                )
+                yield row
 
-        chosen = sorted(heapq.nsmallest(limit, noted()), key=lambda item: item[1])
-        kept = {row.source for _, _, row in chosen}
+        chosen = drawn(noted(), limit, self.seed)
+        kept = {row.source for row in chosen}
         for source in seen:
             if source not in kept:
                 self.ledger.mark(source, Fate.DROPPED, Reason.NOT_SAMPLED)
-        return (row for _, _, row in chosen)
+        return iter(chosen)
 
     def _example(self, pending: Pending, options: SourceOptions) -> Example:
         reading = read(pending, options)

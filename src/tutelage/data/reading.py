@@ -6,6 +6,7 @@ through it. A row keeps its raw fields beside its example, for whoever has to po
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tutelage.data.detect import choose, claims
 from tutelage.data.example import Example, Source
 from tutelage.data.fates import Reason
 from tutelage.data.format import Draft, Format
+from tutelage.data.normalise import rank
 from tutelage.data.options import SourceOptions
 from tutelage.data.rows import MAX_ROW_BYTES, BadRow, Row
 from tutelage.data.sources import Origin, Record, origins, record, unwrap
@@ -90,22 +92,60 @@ class Unread:
     defect: BadRow | UserError
 
 
-def stream(sources: Iterable[SourceOptions], folder: Path) -> Iterator[Reading | Unread]:
-    """Every row of the sources, in order; a file that cannot be read does not end the rest.
+def stream(
+    sources: Iterable[SourceOptions], folder: Path, seed: int | None = None
+) -> Iterator[Reading | Unread]:
+    """The rows of the sources, in order; a file that cannot be read does not end the rest.
+
+    Args:
+        sources: what to read.
+        folder: what relative paths start from.
+        seed: of the rows that a source's `limit` draws; None gives every row, whatever the limit.
 
     Raises:
         UserError: a source names nothing that is there.
     """
-    for origin, options in readings(sources, folder, Counter()):
+    times: Counter[str] = Counter()
+    for options in sources:
+        failed: list[Unread] = []
+        rows: Iterable[Pending] = _pending(options, folder, times, failed)
+        if seed is not None and options.limit is not None:
+            rows = drawn(rows, options.limit, seed)
+        for pending in rows:
+            yield from _taken(failed)
+            try:
+                yield read(pending, options)
+            except BadRow as defect:
+                # Its traceback would keep the row in memory.
+                yield Unread(pending.source, defect.with_traceback(None))
+        yield from _taken(failed)
+
+
+def _pending(
+    options: SourceOptions, folder: Path, times: Counter[str], failed: list[Unread]
+) -> Iterator[Pending]:
+    """Every row of a source; a file that cannot be read joins `failed`."""
+    for origin, _ in readings([options], folder, times):
         try:
-            for pending in pending_rows(origin, options):
-                try:
-                    yield read(pending, options)
-                except BadRow as defect:
-                    # Its traceback would keep the row in memory.
-                    yield Unread(pending.source, defect.with_traceback(None))
+            yield from pending_rows(origin, options)
         except UserError as error:
-            yield Unread(Source(origin.label, -1), error)
+            failed.append(Unread(Source(origin.label, -1), error))
+
+
+def _taken(failed: list[Unread]) -> Iterator[Unread]:
+    """What failed since one looked last."""
+    yield from failed
+    failed.clear()
+
+
+def drawn(rows: Iterable[Pending], limit: int, seed: int) -> list[Pending]:
+    """At most `limit` rows, drawn by a hash of file and row, in their order."""
+    ranked = (
+        (rank(seed, f"{row.source.file}\0{row.source.row}".encode()), place, row)
+        for place, row in enumerate(rows)
+    )
+    chosen = heapq.nsmallest(limit, ranked)
+    return [row for _, _, row in sorted(chosen, key=lambda item: item[1])]
 
 
 def readings(

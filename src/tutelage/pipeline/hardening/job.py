@@ -69,7 +69,11 @@ class HardenOptions:
 
 
 def harden(
-    sources: Sequence[SourceOptions], out: Path, options: HardenOptions, base: Path = Path()
+    sources: Sequence[SourceOptions],
+    out: Path,
+    options: HardenOptions,
+    base: Path = Path(),
+    data_seed: int = 0,
 ) -> dict[str, Any]:
     """Write what is made of the data's rows, and a ledger beside it.
 
@@ -78,6 +82,7 @@ def harden(
         out: the file to write.
         options: how much of what.
         base: folder that relative paths start from.
+        data_seed: the run's `data.seed`, by which a source's `limit` draws the rows it trains on.
 
     Returns:
         `rows` (read, and of them usable and unread), and `made` by how.
@@ -92,7 +97,7 @@ def harden(
     requests = _requests(options.refuse)
     wrappers = read_wrappers(_there(options.wrappers)) if options.wrappers else {}
     read, usable = 0, []
-    for reading in stream(sources, base):
+    for reading in stream(sources, base, data_seed):
         read += 1
         if isinstance(reading, Reading) and _can_be_copied(reading.example):
             usable.append(reading.example)
