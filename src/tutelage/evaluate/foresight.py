@@ -5,7 +5,8 @@ them in five of our own runs. Answers that are right or wrong: differences of th
 standard deviation of 0.5, as where a quarter change from the one to the other (21 tasks: 0.34 to
 0.72, half of them 0.42 to 0.51). Graded scores: of a quarter of the scale (24 of ROUGE-L and chrF:
 0.11 to 0.34, half of them 0.22 to 0.27). Afterwards every row of the comparison tells what its own
-answers could have shown.
+answers could have shown. The validation loss is a mean over examples too; nothing is tested with it,
+and it is told where they are few.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ DISCORDANCE = 0.25
 
 DEVIATION = 0.25
 """Assumed standard deviation of the items' differences, as a share of the metric's scale."""
+
+
+FEW_VALIDATION = 25
+"""Validation examples whose mean loss has a standard error of a fifth (one over the root) of the
+standard deviation between examples; with fewer the lowest loss is often luck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +66,14 @@ def foresee(items: Sequence[int], confidence: float) -> list[Foresight]:
             ),
         )
         for count in sorted({min(asked), max(asked)} if asked else ())
+    ]
+
+
+def few_validation(examples: int) -> list[str]:
+    """A note where so many validation examples say little; none without any to validate with."""
+    if not 0 < examples < FEW_VALIDATION:
+        return []
+    return [
+        f"{examples} validation {'example is' if examples == 1 else 'examples are'} few to tell by "
+        f"their mean loss which step is best; raise data.validation to {FEW_VALIDATION} or more"
     ]

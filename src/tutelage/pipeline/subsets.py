@@ -15,6 +15,8 @@ from pathlib import Path
 
 from tutelage.data.options import SubsetOptions
 from tutelage.errors import UserError
+from tutelage.evaluate.foresight import few_validation
+from tutelage.pipeline.stages import stage
 from tutelage.pipeline.trials import no_validation
 from tutelage.recipe import Recipe
 from tutelage.recipe import load as load_recipe
@@ -95,6 +97,8 @@ def planned(
     everything = prepare(whole, data, bench.renderer)
     if not everything.validation:
         raise no_validation()
+    for note in few_validation(len(everything.validation)):
+        stage(f"note: {note}")
     subsets = []
     for seed in range(seeds):
         for examples in numbers:
@@ -108,7 +112,7 @@ def planned(
             scaled = None if most is None else math.ceil(most * examples / available)
             order = make_order(prepared.train, whole.train, prepared.mixture)
             steps = order.steps(whole.train.epochs, scaled)
-            _check_steps(steps, examples)
+            _check_steps(steps, examples, capped=steps < order.steps(whole.train.epochs, None))
             subsets.append(Subset(examples, seed, steps))
     check_prepared(bench, everything, Path(out))
     return available, subsets
@@ -148,11 +152,21 @@ def _numbers(sizes: Sequence[float], available: int) -> list[int]:
     return numbers
 
 
-def _check_steps(steps: int, examples: int) -> None:
-    if steps < VALIDATIONS:
-        raise UserError(
-            f"with {examples} examples a run has {steps} steps, and it takes {VALIDATIONS} to "
-            f"validate {VALIDATIONS} times",
-            where="--sizes",
-            fix="leave out the smallest, lower train.batch_size, or raise train.epochs",
-        )
+def _check_steps(steps: int, examples: int, capped: bool) -> None:
+    """Refuse a run that cannot validate often enough.
+
+    Args:
+        steps: of the run.
+        examples: it trains on.
+        capped: it would have more without `train.max_steps`.
+    """
+    if steps >= VALIDATIONS:
+        return
+    by = " (its part of train.max_steps)" if capped else ""
+    more = "train.max_steps" if capped else "train.epochs, or lower train.batch_size"
+    raise UserError(
+        f"with {examples} examples a run has {steps} step{'' if steps == 1 else 's'}{by}, and it "
+        f"takes {VALIDATIONS} to validate {VALIDATIONS} times",
+        where="--sizes",
+        fix=f"leave out the smallest, or raise {more}",
+    )
