@@ -5,8 +5,8 @@ them in five of our own runs. Answers that are right or wrong: differences of th
 standard deviation of 0.5, as where a quarter change from the one to the other (21 tasks: 0.34 to
 0.72, half of them 0.42 to 0.51). Graded scores: of a quarter of the scale (24 of ROUGE-L and chrF:
 0.11 to 0.34, half of them 0.22 to 0.27). Afterwards every row of the comparison tells what its own
-answers could have shown. The validation loss is a mean over examples too; nothing is tested with it,
-and it is told where they are few.
+answers could have shown. The validation loss is a mean over examples too, which is told where they
+are few.
 """
 
 from __future__ import annotations
