@@ -87,9 +87,78 @@ def test_a_condition_decides_the_exit_code(asked: Path, files: Path, command: Co
     said = command(*arguments, 'evaluate.fail_if=["mmlu.accuracy <= 1"]', cwd=files)
     assert said.code == 1
     assert "failed: mmlu.accuracy <= 1: it is" in said.err
-    said = command(*arguments, 'evaluate.fail_if=["mmlu.acuracy <= 1"]', cwd=files)
+
+
+def test_a_condition_on_nothing_is_told_before_anything_is_asked(
+    asked: Path, files: Path, command: Commands
+) -> None:
+    settings = ("--set", f"evaluate.suite_files={files}", "--set", f"evaluate.suite_items={ITEMS}")
+    wrong = ("--set", 'evaluate.fail_if=["mmlu.acuracy <= 1"]')
+    out = asked.parent / "wrong"
+    said = command("eval", asked, "--suite", "mmlu", *settings, *wrong, "--out", out, cwd=files)
     assert said.code == 2
     assert "mmlu.accuracy" in said.err
+    assert not (out / "replies.jsonl").exists()
+    recipe = asked / "recipe.yaml"
+    said = command("check", recipe, *settings, *wrong, "--set", "evaluate.suites=[mmlu]", cwd=asked)
+    assert said.code == 2
+    assert "mmlu.accuracy" in said.err
+
+
+def test_an_evaluation_adds_to_what_was_found_of_the_same_models(
+    asked: Path, files: Path, command: Commands, tmp_path: Path
+) -> None:
+    asked = Path(shutil.copytree(asked, tmp_path / "run"))
+    (tmp_path / "own.jsonl").write_text('{"prompt": "1 and 1", "response": "2"}\n' * 2)
+    own = f'{{suite: dataset, name: sums, data: "{tmp_path}/own.jsonl", max_new_tokens: 2}}'
+    settings = ("--set", f"evaluate.suites=[{own}]")
+    first = json.loads((asked / "suites/results.json").read_bytes())
+    said = command("eval", asked, "--suite", "sums", "--json", *settings, cwd=files)
+    both = said.json()
+    assert [one["suite"] for one in both["suites"]] == ["mmlu", "sums"]
+    assert {row["suite"] for row in both["measures"]} == {"mmlu", "sums"}
+    (before,), (after, *_) = first["measures"], both["measures"]
+    together = ("p_corrected", "significant", "detectable")  # it is one of more now
+    assert {k: v for k, v in after.items() if k not in together} == {
+        k: v for k, v in before.items() if k not in together
+    }
+    assert after["p_corrected"] > before["p_corrected"]
+    # Two questions alike are answered once, and both are items.
+    replies = [json.loads(line) for line in (asked / "suites/replies.jsonl").open()]
+    assert len(replies) == 2 * (ITEMS + 1)
+    assert both["suites"][1]["items"] == 2
+    # Of other models nothing stays.
+    (asked / "suites/results.json").write_text(
+        json.dumps({**both, "contents": {"base": "1", "tuned": "2"}})
+    )
+    assert evaluated(command, asked, files)["suites"][0]["suite"] == "mmlu"
+    left = json.loads((asked / "suites/results.json").read_bytes())
+    assert [one["suite"] for one in left["suites"]] == ["mmlu"]
+
+
+def test_quick_asks_less_and_never_more(asked: Path, files: Path, command: Commands) -> None:
+    found = evaluated(command, asked, files, "--quick", "--out", str(asked.parent / "quick"))
+    assert found["suites"][0]["items"] == ITEMS
+
+
+def test_a_question_that_does_not_fit_is_told_before_it_is_cut(
+    asked: Path, tmp_path: Path, command: Commands
+) -> None:
+    (tmp_path / "long.jsonl").write_text(
+        json.dumps({"prompt": "word " * 2000, "response": "x"}) + "\n"
+    )
+    own = f'{{suite: dataset, data: "{tmp_path}/long.jsonl"}}'
+    settings = ("--set", f"evaluate.suites=[{own}]", "--out", asked.parent / "long")
+    said = command("eval", asked, "--suite", "long", *settings, cwd=tmp_path)
+    assert said.code == 1
+    assert "the model's context has" in said.out
+
+
+def test_names_of_suites_are_names_of_files(asked: Path, command: Commands) -> None:
+    own = "{suite: dataset, name: ../up, data: own.jsonl}"
+    said = command("eval", asked, "--suite", "up", "--set", f"evaluate.suites=[{own}]", cwd=asked)
+    assert said.code == 2
+    assert "expected letters, digits" in said.err
 
 
 def test_a_recipe_names_suites_and_conditions(asked: Path, files: Path, command: Commands) -> None:
@@ -140,8 +209,13 @@ def test_evaluations_of_other_questions_are_not_compared(
 
 def test_a_suite_without_its_data_is_skipped_and_says_so(asked: Path, command: Commands) -> None:
     said = command("eval", asked, "--suite", "mmlu", "--out", asked.parent / "none", cwd=asked)
-    assert said.code == 0
+    assert said.code == 1
     assert "skipped: mmlu (no data" in said.out
+    assert "nothing was asked" in said.err
+    condition = ("--set", 'evaluate.fail_if=["mmlu.accuracy < 0.5"]')
+    out = ("--out", asked.parent / "none")
+    said = command("eval", asked, "--suite", "mmlu", *out, *condition, cwd=asked)
+    assert "mmlu.accuracy < 0.5: it was not asked (no data" in said.err
 
 
 def test_a_suite_that_breaks_off_costs_no_other(

@@ -34,7 +34,7 @@ def given(
     **options: object,
 ) -> Given:
     use = SuiteOptions.model_validate({"suite": suite, **options})
-    return Given(use, [metric], examples=examples, trained=trained)
+    return Given(use, [metric], examples=examples, trained=lambda: trained)
 
 
 def measured(of: Given, questions: Sequence[Question], answers: Sequence[str]) -> list[Measure]:

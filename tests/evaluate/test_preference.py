@@ -20,7 +20,7 @@ from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.preference import equal_length_share
 from tutelage.judge import Fence
 from tutelage.pipeline.suites.compare import compare_evaluations
-from tutelage.pipeline.suites.job import Asked, conclude
+from tutelage.pipeline.suites.job import Asked, Side, conclude
 from tutelage.pipeline.suites.planning import Planned, plan
 from tutelage.rundir import read_json
 
@@ -150,6 +150,13 @@ def test_one_model_or_no_judge_is_not_asked() -> None:
         SUITES.get(SUITE).questions(given(None))
 
 
+def test_a_model_that_says_nothing_is_measured_before_anybody_is_asked() -> None:
+    of, suite = given(judge(Opinions())), SUITES.get(SUITE)
+    questions = suite.questions(of)
+    found = values(suite.measures(of, questions, [suite.blank(one) for one in questions]))
+    assert "preferred" in found
+
+
 def test_verdicts_are_kept_and_compared_again_without_the_judge(tmp_path: Path) -> None:
     who = judge(Opinions(), people(tmp_path / "people.jsonl", ["a", "b", "tie", "a"]))
     options = EvaluateOptions(resamples=200)
@@ -157,11 +164,11 @@ def test_verdicts_are_kept_and_compared_again_without_the_judge(tmp_path: Path) 
         options, [SuiteOptions(suite=SUITE)], given(who).examples, judge=lambda: who
     )
     sides = {
-        side: {SUITE: Asked(plans[0], said, 0.0)}
+        side: Side(side, f"content of {side}", {SUITE: Asked(plans[0], said, 0.0)})
         for side, said in (("base", BASE), ("tuned", TUNED))
     }
     folder = tmp_path / "run" / "suites"
-    results = conclude(folder, plans, sides, options, {"base": "b", "tuned": "t"})
+    results = conclude(folder, plans, sides, options)
     (about,) = results["suites"]
     assert about["judge"]["model"] == "opinions"
     assert about["judge"]["people"]["kappa"] == 1.0

@@ -131,6 +131,12 @@ def _metrics(
     """Do the job; a model here, and torch with it, is loaded only if one of the two is here."""
     from tutelage.rundir import RunFolder
 
+    if out is not None and not run.exists():
+        raise UserError(
+            "expected a recipe, of models at endpoints; found nothing there",
+            where=str(run),
+            fix=f"to ask a model: tutelage eval {run} --suite NAME (`tutelage suites` lists them)",
+        )
     if out is not None:
         from tutelage.pipeline.endpoints import compare_endpoints
 

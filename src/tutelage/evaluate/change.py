@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from tutelage.statistics import Comparison, Effect, Interval, detectable_from_error, holm
@@ -59,6 +59,18 @@ class Change:
     standard_error: float | None = None
     detectable: float | None = None
     effects: dict[str, Effect] = field(default_factory=dict)
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Change:
+        """The change that a row of `metrics.json` or of a suite's results stands for."""
+        values = {one.name: row[one.name] for one in fields(cls)}
+        for name in ("base_interval", "tuned_interval", "interval"):
+            values[name] = tuple(row[name])
+        values["effects"] = {
+            name: Effect(effect["value"], tuple(effect["interval"]))
+            for name, effect in row["effects"].items()
+        }
+        return cls(**values)
 
     @classmethod
     def of(

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 
 from tutelage.errors import UserError
 from tutelage.evaluate.change import Change, corrected
-from tutelage.evaluate.gates import OVERALL
+from tutelage.evaluate.gates import OVERALL, figure
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.scoring import AnswerScores, Group, Item, score_answers
+from tutelage.evaluate.scoring import AnswerScores, Group, Item, grouped, score_answers
 from tutelage.evaluate.verdict import Verdict, judge
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.statistics import (
@@ -99,6 +99,13 @@ def compare_answers(
         ),
     )
     return AnswerComparison(changes, judge(families[0]), base, tuned)
+
+
+def measures_of(items: Sequence[Item], options: EvaluateOptions) -> list[str]:
+    """What conditions may call the measures that a comparison on these items will have."""
+    groups = grouped(items, options)
+    tasks = [figure(group.task, name) for group, (names, _) in groups.items() for name in names]
+    return [*dict.fromkeys(tasks), figure(OVERALL, PRIMARY_MEAN)]
 
 
 def _draws(

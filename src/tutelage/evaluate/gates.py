@@ -5,6 +5,7 @@
     any worsens                 any primary measure of any suite or task
 
 SUITE may be a task of the recipe's own test items, and a part of a suite is SUITE/PART.METRIC.
+What a condition speaks of must be measured: where its suite was not asked, it has failed too.
 """
 
 from __future__ import annotations
@@ -68,12 +69,17 @@ def checked_conditions(conditions: list[str]) -> list[str]:
     return conditions
 
 
-def failed(conditions: Sequence[str], found: Mapping[str, Found]) -> list[str]:
+def failed(
+    conditions: Sequence[str],
+    found: Mapping[str, Found],
+    missed: Mapping[str, str] | None = None,
+) -> list[str]:
     """The conditions that hold, each with what it found, in words.
 
     Args:
         conditions: checked.
         found: by `suite.metric` and `suite/part.metric`.
+        missed: by suite why it was not asked.
 
     Raises:
         UserError: a condition speaks of what was not measured.
@@ -81,6 +87,10 @@ def failed(conditions: Sequence[str], found: Mapping[str, Found]) -> list[str]:
     told = []
     for condition in conditions:
         what, bound = _read(condition)
+        reason = (missed or {}).get(suite_of(what))
+        if reason is not None and what not in found:
+            told.append(f"{condition}: it was not asked ({reason})")
+            continue
         if bound is not None:
             value = _of(what, found).value
             if _COMPARE[bound[0]](value, bound[1]):
@@ -97,6 +107,17 @@ def failed(conditions: Sequence[str], found: Mapping[str, Found]) -> list[str]:
     return told
 
 
+def spoken_of(conditions: Sequence[str]) -> list[str]:
+    """The measures that conditions name."""
+    named = (_read(condition).what for condition in conditions)
+    return [what for what in dict.fromkeys(named) if what != ANY]
+
+
+def suite_of(what: str) -> str:
+    """The suite, or the task, of a measure such as `suite/part.metric`."""
+    return what.rpartition(".")[0].partition("/")[0]
+
+
 def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
     """What conditions may speak of, from rows of results or of a run's comparison of its tasks.
 
@@ -104,16 +125,21 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
     """
     found = {}
     for row in rows:
-        name = row.get("suite", row["task"])
-        if "suite" in row and row["task"] != OVERALL:
-            name += f"/{row['task']}"
+        name = figure(row["task"], row["metric"], row.get("suite"))
         worsened = None
         if "difference" in row:
             better = (row["difference"] > 0) == row["higher_is_better"]
             worsened = row["significant"] and not better
         value = row["tuned"] if "tuned" in row else row["value"]
-        found[f"{name}.{row['metric']}"] = Found(value, worsened, row["primary"])
+        found[name] = Found(value, worsened, row["primary"])
     return found
+
+
+def figure(task: str, metric: str, suite: str | None = None) -> str:
+    """What conditions call a measure of a suite, or of one of a run's own tasks."""
+    if suite is None:
+        return f"{task}.{metric}"
+    return f"{suite}.{metric}" if task == OVERALL else f"{suite}/{task}.{metric}"
 
 
 def _read(condition: str) -> _Condition:

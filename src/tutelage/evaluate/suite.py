@@ -99,6 +99,18 @@ class Reply:
     verdicts: tuple[float, ...] = ()
 
     @classmethod
+    def blank(cls, question: Question) -> Reply:
+        """Of a model that says nothing, and finds everything as likely as anything else."""
+        weighed = question.choices or question.texts
+        samples = 0 if question.weighs else question.samples
+        return cls(
+            answers=("",) * samples,
+            finish_reasons=("stop",) * samples,
+            likelihoods=(-1.0,) * len(weighed),
+            lengths=(1,) * len(weighed),
+        )
+
+    @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Reply:
         """The reply that a row of JSON types or of a table stands for."""
         return cls(
@@ -207,7 +219,7 @@ class Given:
         metrics: of suites that name none.
         files: the folder of public sets, if there is one.
         examples: the test examples of the run.
-        trained: the examples that the run was tuned on.
+        trained: gives the examples that the run was tuned on, which takes reading them.
         max_new_tokens: longest answer to these, as the run's own evaluation has it.
         seed: for what is drawn.
         judge: gives who compares the answers of two models; None where there is nobody, or one
@@ -218,7 +230,7 @@ class Given:
     metrics: Sequence[str] = ()
     files: Path | None = None
     examples: Sequence[Example] = ()
-    trained: Sequence[Example] = ()
+    trained: Callable[[], Sequence[Example]] = tuple
     max_new_tokens: int = 256
     seed: int = 0
     judge: Callable[[], Judge] | None = None
@@ -299,6 +311,10 @@ class Suite(ABC):
             UserError: the judge cannot be asked.
         """
         return Judged(base, tuned)
+
+    def blank(self, question: Question) -> Reply:
+        """What a model that says nothing would have replied, and its judge have found."""
+        return Reply.blank(question)
 
     @abstractmethod
     def measures(

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tutelage.evaluate.change import Change, corrected
 from tutelage.evaluate.gates import OVERALL
@@ -34,6 +35,11 @@ class SuiteChange:
     area: Area
     change: Change
 
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> SuiteChange:
+        """The measure that a row of `results.json` stands for."""
+        return cls(row["suite"], row["area"], Change.of_row(row))
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteValue:
@@ -50,6 +56,11 @@ class SuiteValue:
     value: float
     interval: Interval
     signature: str
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> SuiteValue:
+        """The measure that a row of `results.json` stands for."""
+        return cls(**{**row, "interval": tuple(row["interval"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,10 @@ def drawn(questions: Sequence[Question], most: int | None, seed: int) -> list[Qu
 
 
 def compare_suites(
-    base: Sequence[Measured], tuned: Sequence[Measured], options: EvaluateOptions
+    base: Sequence[Measured],
+    tuned: Sequence[Measured],
+    options: EvaluateOptions,
+    earlier: Sequence[SuiteChange] = (),
 ) -> list[SuiteChange]:
     """Compare two models by what both were asked.
 
@@ -101,8 +115,10 @@ def compare_suites(
         base: the suites of one model.
         tuned: the same suites of the other.
         options: confidence, resamples and seed.
+        earlier: what other suites have shown of the two, which is corrected with these.
     """
-    rows = [
+    rows = list(earlier)
+    rows += [
         SuiteChange(one.suite, one.area, change)
         for one, other in zip(base, tuned, strict=True)
         for change in _changes(one, other, options)

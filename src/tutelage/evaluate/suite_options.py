@@ -67,6 +67,16 @@ class SuiteOptions(Options):
     strength: float = Field(default=0.1, gt=0, le=1)
     """How much noise `perturbations` puts into a prompt: the share of words that are changed."""
 
+    @field_validator("name")
+    @classmethod
+    def _name_names_a_file(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"\w[\w .-]*", name):
+            raise ValueError(
+                f"expected letters, digits, spaces, dots and dashes, since files are called by it; "
+                f"found '{name}'"
+            )
+        return name
+
     @field_validator("extract")
     @classmethod
     def _extract_is_a_pattern(cls, extract: str | None) -> str | None:
@@ -79,4 +89,5 @@ class SuiteOptions(Options):
             return self.name
         if self.suite != DATASET or not self.data:
             return self.suite
-        return re.sub(r"\.\w+(\.(?:gz|zst))?$", "", self.data[0].path.rstrip("/").split("/")[-1])
+        file = self.data[0].path.rstrip("/").split("/")[-1]
+        return re.sub(r"[^\w.-]+", "-", re.sub(r"\.\w+(\.(?:gz|zst))?$", "", file)).strip("-.")

@@ -26,6 +26,7 @@ from tutelage.pipeline.endpoints import check_keys
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import Prepared, prepare, read
 from tutelage.pipeline.stages import stage
+from tutelage.pipeline.suites.planning import preflight
 from tutelage.pipeline.train import make_loop
 from tutelage.pipeline.workbench import Workbench, from_recipe
 from tutelage.prompt.renderer import Renderer
@@ -137,6 +138,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
     """The same on what is loaded already; leaves the model as it was."""
     check_installed(bench.recipe.train.trackers)
     check_keys(bench.recipe.evaluate)
+    suites = preflight(bench.recipe.evaluate, prepared.items)
     with tempfile.TemporaryDirectory() as scratch:
         new_loop = partial(make_loop, bench, prepared, RunFolder(Path(scratch)))
         fit_memory(bench, new_loop)
@@ -182,7 +184,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         foresight=foresee(
             [task["test"] for task in tasks.values()], bench.recipe.evaluate.confidence
         ),
-        notes=[*_notes(bench), *unmatched(bench.recipe.evaluate, prepared.items)],
+        notes=[*_notes(bench), *unmatched(bench.recipe.evaluate, prepared.items), *suites],
         samples=[_sample(example, bench.renderer) for example in prepared.train[:SAMPLES]],
     )
 

@@ -32,7 +32,6 @@ from tutelage.pipeline.general_text import general_texts
 from tutelage.pipeline.items import Item, answerable, at_most, items_fingerprint
 from tutelage.pipeline.prepared_key import data_key, whole_key
 from tutelage.pipeline.stages import stage
-from tutelage.pipeline.suites.planning import plan as plan_suites
 from tutelage.prompt.length import prompt_ends
 from tutelage.prompt.renderer import Renderer
 from tutelage.prompt.template import TemplateRefused
@@ -156,8 +155,6 @@ def prepare(recipe: Recipe, data: Data, renderer: Renderer) -> Prepared:
     check_scoring(recipe.evaluate, prepared.tasks())
     check_references(recipe.evaluate, [item.scored for item in items])
     general_texts(recipe.evaluate.general_text)
-    # A suite whose data is broken is found before hours of training.
-    plan_suites(recipe.evaluate, recipe.evaluate.suites, [item.example for item in items])
     return prepared
 
 

@@ -45,7 +45,7 @@ class Novelty(Suite):
     def questions(self, given: Given) -> list[Question]:
         """Every test item, with its distance to the nearest training instruction."""
         items = own_questions(given)
-        trained = sorted({text for example in given.trained if (text := _instruction(example))})
+        trained = sorted({text for example in given.trained() if (text := _instruction(example))})
         if not trained:
             raise NotAsked("needs the instructions that were trained on, which a run alone has")
         if not all(map(find_spec, ("wordllama", "scipy"))):

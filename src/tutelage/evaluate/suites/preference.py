@@ -86,6 +86,10 @@ class PreferenceSuite(Suite):
             judge.about() | ({"people": people} if people else {}),
         )
 
+    def blank(self, question: Question) -> Reply:
+        """An answer that is as good as the other model's."""
+        return _with(Reply.blank(question), Verdict(0.5, 0.0, 1.0, 1.0))
+
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
     ) -> list[Measure]:

@@ -8,8 +8,9 @@ a suite asked again costs nothing, and no model is ever given another's reply.
 from __future__ import annotations
 
 import hashlib
+import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,8 +18,10 @@ from typing import Protocol
 from tutelage import __version__
 from tutelage.data.example import Message
 from tutelage.evaluate.suite import NotAsked, Question, Reply
-from tutelage.infer.backend import Request
+from tutelage.infer.backend import Answer, Request
 from tutelage.infer.options import DecodeOptions
+from tutelage.model.context import context_length
+from tutelage.pipeline.stages import EVERY, stage
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.system import with_system
 from tutelage.rundir.journal import Journal
@@ -26,21 +29,55 @@ from tutelage.rundir.journal import Journal
 TOGETHER = 256
 """Questions asked before their replies are kept: they share prefixes, and a kill costs so many."""
 
-OnReplies = Callable[[int], None]
+
+class Progress:
+    """A line now and then while a suite is asked.
+
+    Args:
+        suite: its name.
+        questions: how many there are.
+    """
+
+    def __init__(self, suite: str, questions: int) -> None:
+        self._suite = suite
+        self._questions = questions
+        self._tokens = 0
+        self._next = time.monotonic() + EVERY
+
+    def wrote(self, at: int, token: int) -> None:
+        """One more token of an answer."""
+        self._tokens += 1
+        self._tell(f"{self._tokens:,} tokens written")
+
+    def asked(self, count: int) -> None:
+        """So many questions have their replies."""
+        self._tell(f"{count} of {self._questions} asked")
+
+    def _tell(self, what: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY
+            stage(f"{self._suite}: {what}")
 
 
 class Asker(Protocol):
-    """Somebody who replies to questions."""
+    """Somebody who replies to questions.
+
+    Attributes:
+        content: digest of all that makes it who it is.
+    """
+
+    @property
+    def content(self) -> str: ...  # noqa: D102
 
     def ask(
-        self, questions: Sequence[Question], system: str | None, on_replies: OnReplies
+        self, questions: Sequence[Question], system: str | None, progress: Progress
     ) -> list[Reply]:
         """The replies in order.
 
         Args:
             questions: of one suite.
             system: the system prompt in place of the recipe's.
-            on_replies: called with how many there are, now and then.
+            progress: told of what is done.
 
         Raises:
             NotAsked: this model cannot be asked such questions.
@@ -98,22 +135,39 @@ class LocalAsker:
     kept: KeptReplies
 
     def ask(
-        self, questions: Sequence[Question], system: str | None, on_replies: OnReplies
+        self, questions: Sequence[Question], system: str | None, progress: Progress
     ) -> list[Reply]:
         """See `Asker`."""
         if any(one.choices for one in questions) and not self.bench.inference.weighs:
             raise NotAsked("weighs answers by likelihood, which takes a decoder-only model")
         puts = [self._put(question, system) for question in questions]
-        fresh = [put for put in puts if self.kept.get(put.key) is None]
-        done = len(puts) - len(fresh)
+        self._check_length(puts)
+        # What is asked twice is answered once.
+        fresh = list({put.key: put for put in puts if self.kept.get(put.key) is None}.values())
         for start in range(0, len(fresh), TOGETHER):
             some = fresh[start : start + TOGETHER]
-            for put, said in zip(some, self._replies(some), strict=True):
+            for put, said in zip(some, self._replies(some, progress), strict=True):
                 self.kept.add(put.key, said)
-            done += len(some)
-            on_replies(done)
+            progress.asked(len(puts) - len(fresh) + start + len(some))
         kept = (self.kept.get(put.key) for put in puts)
         return [reply for reply in kept if reply is not None]
+
+    def _check_length(self, puts: Sequence[_Put]) -> None:
+        """See that the model can read every question, and one token of an answer to it.
+
+        Raises:
+            NotAsked: one is too long.
+        """
+        context = context_length(self.bench.model)
+        if context is None:
+            return
+        for put in puts:
+            longest = max(map(len, put.weighed), default=1)
+            if len(put.prompt) + longest > context:
+                raise NotAsked(
+                    f"question '{put.question.key}' takes {len(put.prompt) + longest:,} tokens, "
+                    f"and the model's context has {context:,}"
+                )
 
     def _put(self, question: Question, system: str | None) -> _Put:
         renderer = self.bench.renderer
@@ -125,7 +179,8 @@ class LocalAsker:
             weighed = tuple(self._text_ids(text) for text in question.texts)
         else:
             weighed = tuple(self._answer_ids(choice) for choice in question.choices)
-        asked: tuple[object, ...] = (self.content, __version__, prompt, weighed)
+        kind = "texts" if question.texts else "choices" if question.choices else "answers"
+        asked: tuple[object, ...] = (self.content, __version__, kind, prompt, weighed)
         if not question.weighs:
             asked += (sorted(self.bench.stop_ids), question.max_new_tokens, question.samples)
         if question.temperature:
@@ -149,11 +204,12 @@ class LocalAsker:
             return ids
         return (opening, *ids)
 
-    def _replies(self, puts: Sequence[_Put]) -> list[Reply]:
+    def _replies(self, puts: Sequence[_Put], progress: Progress) -> list[Reply]:
         weighed = [put for put in puts if put.question.weighs]
         written = [put for put in puts if not put.question.weighs]
         found = dict(zip((put.key for put in weighed), self._weighed(weighed), strict=True))
-        found |= dict(zip((put.key for put in written), self._written(written), strict=True))
+        said = self._written(written, progress)
+        found |= dict(zip((put.key for put in written), said, strict=True))
         return [found[put.key] for put in puts]
 
     def _weighed(self, puts: Sequence[_Put]) -> list[Reply]:
@@ -187,8 +243,9 @@ class LocalAsker:
             )
         return replies
 
-    def _written(self, puts: Sequence[_Put]) -> list[Reply]:
-        answers: dict[str, list[tuple[str, str, int]]] = {put.key: [] for put in puts}
+    def _written(self, puts: Sequence[_Put], progress: Progress) -> list[Reply]:
+        bench = self.bench
+        said: dict[str, list[Answer]] = {put.key: [] for put in puts}
         for temperature in sorted({put.question.temperature for put in puts}):
             asked = [
                 (put, Request(put.prompt, put.question.max_new_tokens, _stream(put, sample)))
@@ -197,16 +254,16 @@ class LocalAsker:
                 for sample in range(put.question.samples)
             ]
             options = self.decode.model_copy(update={"temperature": temperature})
-            said = self.bench.decoder(options).run([request for _, request in asked])
-            for (put, _), answer in zip(asked, said, strict=True):
-                text = self.bench.renderer.answer(answer.ids)
-                answers[put.key].append((text, answer.finish_reason, len(answer.ids)))
+            requests = [request for _, request in asked]
+            answers = bench.decoder(options).run(requests, progress.wrote)
+            for (put, _), answer in zip(asked, answers, strict=True):
+                said[put.key].append(answer)
         return [
             Reply(
-                answers=tuple(text for text, _, _ in answers[put.key]),
-                finish_reasons=tuple(reason for _, reason, _ in answers[put.key]),
+                answers=tuple(bench.renderer.answer(one.ids) for one in said[put.key]),
+                finish_reasons=tuple(one.finish_reason for one in said[put.key]),
                 prompt_tokens=len(put.prompt),
-                tokens=sum(tokens for _, _, tokens in answers[put.key]),
+                tokens=sum(len(one.ids) for one in said[put.key]),
             )
             for put in puts
         ]

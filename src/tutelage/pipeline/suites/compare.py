@@ -68,6 +68,8 @@ def open_evaluation(path: str | Path) -> Evaluation:
         UserError: there are none.
     """
     folder = Path(path)
+    if not folder.exists():
+        raise UserError("nothing is there", where=str(path), fix=FIX)
     for place in (folder, folder / SUITES_FOLDER):
         if (place / RESULTS).is_file():
             found = read_json(place / RESULTS)

@@ -15,18 +15,18 @@ from typing import Any
 
 import orjson
 
-from tutelage.data.example import Example
 from tutelage.errors import UserError
-from tutelage.evaluate.gates import figures
+from tutelage.evaluate.gates import Found, figures
 from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.pipeline.audited import load_rows
-from tutelage.pipeline.export_data import test_items
-from tutelage.pipeline.stages import stage
+from tutelage.pipeline.prepare import prepare, read
 from tutelage.pipeline.suites.asking import KeptReplies
-from tutelage.pipeline.suites.job import ask, asker, conclude
+from tutelage.pipeline.suites.job import Side, ask, asker, conclude
 from tutelage.pipeline.suites.judges import judge_for
-from tutelage.pipeline.suites.planning import Planned, chosen, plan
+from tutelage.pipeline.suites.planning import Planned, check_conditions, chosen, plan
 from tutelage.pipeline.suites.results import KEPT
+from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench, from_recipe, from_run
 from tutelage.recipe import Recipe, of_data
 from tutelage.recipe import load as load_recipe
@@ -67,7 +67,13 @@ def target(name: str | Path, overrides: Sequence[str] = ()) -> Target:
     """
     path = Path(name)
     if path.is_file():
-        raise UserError("expected a run folder or a model, found a file", where=str(name))
+        raise UserError(
+            "expected a run folder or a model, found a file",
+            where=str(name),
+            fix=f"tune it first (`tutelage run {name} --out RUN`), and give RUN",
+        )
+    if not path.exists() and path.parent != Path() and path.parent.is_dir():
+        raise UserError("expected a run folder or a model, found nothing there", where=str(name))
     if path.is_dir() and not (path / "config.json").is_file():
         run = RunFolder.open(path)
         return Target(str(name), run, load_recipe(run.recipe, overrides).resolved())
@@ -101,10 +107,11 @@ def evaluate_suites(
     Raises:
         UserError: something is not as it must be.
     """
-    if quick:
-        overrides = [*overrides, f"evaluate.suite_items={QUICK}"]
     tuned = target(name, overrides)
     options = tuned.recipe.evaluate
+    if quick:
+        few = min(QUICK, options.suite_items or QUICK)
+        options = options.model_copy(update={"suite_items": few})
     wanted = chosen(options, suites)
     if not wanted:
         raise UserError(
@@ -113,42 +120,33 @@ def evaluate_suites(
         )
     other = None if against is None else target(against, overrides)
     folder = _folder(tuned, other, out)
+    folder.mkdir(parents=True, exist_ok=True)
     if tuned.run is None:
-        return _asked(tuned, other, plan(options, wanted), folder, options)
-    judge = judge_for(options.judge, folder, str(name), lambda one: target(one).load())
+        with held(folder):
+            plans = plan(options, wanted)
+            check_conditions(options, plans, ())
+            sides = {"model" if other is None else "tuned": _asked(tuned, plans, folder)}
+            if other is not None:
+                sides = {"base": _asked(other, plans, folder), **sides}
+            return conclude(folder, plans, sides, options)
     with held(tuned.run.path):
-        plans = plan(options, wanted, *_examples(tuned.recipe), judge)
-        results = _asked(tuned, other, plans, folder, options)
-        if other is None and out is None and tuned.run.metrics.exists():
+        bench = tuned.load()
+        plans, own = _planned(bench, tuned.run, folder, options, wanted)
+        kept = KeptReplies(folder / KEPT)
+        side = ask(asker(bench, kept, tuned.run.model), plans, tuned.name, folder)
+        if other is None:
+            base = _base(bench, plans, folder)
+        else:
+            del bench  # one model at a time
+            gc.collect()
+            base = _asked(other, plans, folder)
+        results = conclude(folder, plans, {"base": base, "tuned": side}, options, own)
+        if folder == tuned.run.suites:
             metrics = read_json(tuned.run.metrics)
-            write_json(tuned.run.metrics, metrics | {"suites": results})
+            metrics |= {"suites": results, "failed": results["failed"]}
+            write_json(tuned.run.metrics, metrics)
             build_report(tuned.run)
     return results
-
-
-def _asked(
-    tuned: Target,
-    other: Target | None,
-    plans: Sequence[Planned],
-    folder: Path,
-    options: EvaluateOptions,
-) -> dict[str, Any]:
-    """Load, ask, let go; then the next."""
-    kept = KeptReplies(folder / KEPT)
-    sides, models = {}, {}
-    if other is not None:
-        sides["base"], models["base"] = _told(other, plans, kept, folder, "base"), other.name
-        gc.collect()
-    if tuned.run is None:
-        side = "model" if other is None else "tuned"
-        sides[side], models[side] = _told(tuned, plans, kept, folder, side), tuned.name
-        return conclude(folder, plans, sides, options, models)
-    bench = tuned.load()
-    if other is None:
-        return _with_its_base(bench, tuned.run, plans, folder)
-    sides["tuned"] = ask(asker(bench, kept, tuned.run.model), plans, "tuned", folder)
-    models["tuned"] = tuned.name
-    return conclude(folder, plans, sides, options, models)
 
 
 def evaluate_recipe_suites(bench: Workbench, run: RunFolder) -> dict[str, Any]:
@@ -162,46 +160,54 @@ def evaluate_recipe_suites(bench: Workbench, run: RunFolder) -> dict[str, Any]:
         What the suites' `results.json` now holds.
 
     Raises:
-        UserError: a suite's data is not what it must be.
+        UserError: a suite's data is not what it must be, or the run's has changed.
     """
-    recipe, folder = bench.recipe, run.suites
-    options = recipe.evaluate
-    judge = judge_for(options.judge, folder, str(run.path), lambda one: target(one).load())
-    plans = plan(options, options.suites, *_examples(recipe), judge)
-    return _with_its_base(bench, run, plans, folder)
-
-
-def _with_its_base(
-    bench: Workbench, run: RunFolder, plans: Sequence[Planned], folder: Path
-) -> dict[str, Any]:
-    """Ask a run's base and its tuned model."""
+    options, folder = bench.recipe.evaluate, run.suites
+    folder.mkdir(exist_ok=True)
+    plans, own = _planned(bench, run, folder, options, options.suites)
+    base = _base(bench, plans, folder)
     kept = KeptReplies(folder / KEPT)
+    tuned = ask(asker(bench, kept, run.model), plans, str(run.path), folder)
+    return conclude(folder, plans, {"base": base, "tuned": tuned}, options, own)
+
+
+def _planned(
+    bench: Workbench,
+    run: RunFolder,
+    folder: Path,
+    options: EvaluateOptions,
+    wanted: Sequence[SuiteOptions],
+) -> tuple[list[Planned], dict[str, Found]]:
+    """What a run is asked, and what conditions may speak of besides."""
+    recipe = bench.recipe
+    prepared = prepare(recipe, read(recipe), bench.renderer)
+    check_same_items(prepared, run)
+    plans = plan(
+        options,
+        wanted,
+        [item.example for item in prepared.items],
+        lambda: load_rows(recipe.data).train,
+        judge_for(options.judge, folder, str(run.path), lambda one: target(one).load()),
+    )
+    own = figures(read_json(run.metrics).get("comparison", []))
+    check_conditions(options, plans, own)
+    return plans, own
+
+
+def _base(bench: Workbench, plans: Sequence[Planned], folder: Path) -> Side:
+    """What the base of a bench's model replies."""
     with bench.as_base():
-        base = ask(asker(bench, kept, None), plans, "base", folder)
-    tuned = ask(asker(bench, kept, run.model), plans, "tuned", folder)
-    models = {"base": bench.recipe.model.base, "tuned": str(run.path)}
-    sides = {"base": base, "tuned": tuned}
-    metrics = read_json(run.metrics) if run.metrics.exists() else {}
-    own = figures(metrics.get("comparison", []))
-    return conclude(folder, plans, sides, bench.recipe.evaluate, models, own)
+        base = asker(bench, KeptReplies(folder / KEPT), None)
+        return ask(base, plans, bench.recipe.model.base, folder)
 
 
-def _told(
-    one: Target, plans: Sequence[Planned], kept: KeptReplies, folder: Path, side: str
-) -> dict[str, Any]:
+def _asked(one: Target, plans: Sequence[Planned], folder: Path) -> Side:
     """What a target replies, loaded for this alone."""
     bench = one.load()
-    if one.run is not None:
-        return dict(ask(asker(bench, kept, one.run.model), plans, side, folder))
-    with bench.as_base():
-        return dict(ask(asker(bench, kept, None), plans, side, folder))
-
-
-def _examples(recipe: Recipe) -> tuple[list[Example], list[Example]]:
-    """The run's own test examples, for suites that are made of them, and those tuned on."""
-    stage("reading the data")
-    splits = load_rows(recipe.data)
-    return [item.example for item in test_items(recipe, splits)], splits.train
+    if one.run is None:
+        return _base(bench, plans, folder)
+    kept = KeptReplies(folder / KEPT)
+    return ask(asker(bench, kept, one.run.model), plans, one.name, folder)
 
 
 def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,17 +21,16 @@ from tutelage.evaluate.suite import NotAsked, Reply
 from tutelage.evaluate.suite_comparison import (
     Measured,
     SuiteChange,
-    SuiteValue,
     compare_suites,
     values_of,
 )
 from tutelage.pipeline.stages import stage
-from tutelage.pipeline.suites.asking import Asker, KeptReplies, LocalAsker
+from tutelage.pipeline.suites.asking import Asker, KeptReplies, LocalAsker, Progress
 from tutelage.pipeline.suites.planning import Planned
 from tutelage.pipeline.suites.results import RESULTS, write_replies
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.template import TemplateRefused
-from tutelage.rundir import write_json, write_text
+from tutelage.rundir import read_json, write_json, write_text
 
 SIDES = ("base", "tuned")
 
@@ -81,63 +80,71 @@ def asker(bench: Workbench, kept: KeptReplies, tuned: Path | None) -> LocalAsker
     return LocalAsker(bench, content.hexdigest(), bench.recipe.evaluate.decode, kept)
 
 
-def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> dict[str, Asked | Missed]:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A model that was asked.
+
+    Attributes:
+        name: what it is called.
+        content: digest of all that makes it who it is.
+        found: by suite its replies, or why there are none.
+    """
+
+    name: str
+    content: str
+    found: Mapping[str, Asked | Missed]
+
+
+def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> Side:
     """Put the questions of every suite that is not skipped to a model.
 
     Args:
         who: the model.
         plans: the suites.
-        name: of the model, for the lines of progress.
+        name: what it is called.
         folder: of the results, where it is written down how a suite broke off.
-
-    Returns:
-        By suite its replies, or why it could not be asked.
     """
     found: dict[str, Asked | Missed] = {}
     for planned in plans:
         if planned.skipped is not None:
             continue
         count = len(planned.questions)
-        stage(f"{planned.name}: asking the {name} model ({count} questions)")
-
-        def said(done: int, total: int = count, suite: str = planned.name) -> None:
-            if done < total:
-                stage(f"{suite}: {done} of {total} asked")
-
+        stage(f"{planned.name}: asking {name} ({count} questions)")
         started = time.perf_counter()
         try:
-            replies = who.ask(planned.questions, planned.given.options.system, said)
+            replies = who.ask(
+                planned.questions, planned.given.options.system, Progress(planned.name, count)
+            )
         except NotAsked as reason:
             found[planned.name] = Missed("skipped", str(reason))
-            continue
         except TemplateRefused as refusal:
             what = f"the model's chat template refuses its conversations: {refusal}"
             found[planned.name] = Missed("skipped", what)
-            continue
         except Exception as error:  # one suite of many must not cost the others
             found[planned.name] = Missed.failed(error, planned.name, folder)
-            continue
-        found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
-    return found
+        else:
+            found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
+    return Side(name, who.content, found)
 
 
 def conclude(
     folder: Path,
     plans: Sequence[Planned],
-    sides: Mapping[str, Mapping[str, Asked | Missed]],
+    sides: Mapping[str, Side],
     options: EvaluateOptions,
-    models: Mapping[str, str],
-    also: Mapping[str, Found] | None = None,
+    own: Mapping[str, Found] | None = None,
 ) -> dict[str, Any]:
     """Measure the replies of one model or two, compare, and write everything.
+
+    What other suites found of the same models before stays in the results, and is corrected
+    together with what is new.
 
     Args:
         folder: where replies and results go.
         plans: all suites, those that were skipped too.
-        sides: by side (`base` and `tuned`, or `model` alone) what `ask` found.
+        sides: the models, as `base` and `tuned`, or `model` alone.
         options: confidence, resamples, conditions.
-        models: by side what the model is called.
-        also: what else conditions may speak of: the run's own tasks.
+        own: what else conditions may speak of: the run's own tasks.
 
     Returns:
         What `results.json` now holds.
@@ -145,10 +152,6 @@ def conclude(
     measured: dict[str, list[Measured]] = {side: [] for side in sides}
     status = []
     for planned in plans:
-        asked = [found.get(planned.name) for found in sides.values()]
-        missed = next((one for one in asked if isinstance(one, Missed)), None)
-        if planned.skipped is not None:
-            missed = Missed("skipped", planned.skipped)
         about: dict[str, Any] = {
             "suite": planned.name,
             "kind": planned.given.options.suite,
@@ -157,13 +160,10 @@ def conclude(
             "options": planned.given.options.model_dump(mode="json"),
             "metrics": list(planned.given.metrics),
         }
-        if missed is not None:
-            status.append({**about, **asdict(missed)})
+        heard = _heard(planned, sides)
+        if isinstance(heard, Missed):
+            status.append({**about, **asdict(heard)})
             continue
-        heard = [one for one in asked if isinstance(one, Asked)]
-        if len(heard) < len(sides):
-            raise ValueError(f"suite {planned.name} was never put to one of {', '.join(sides)}")
-        seconds = sum(one.seconds for one in heard)
         stage(f"{planned.name}: measuring")
         try:
             found = _measured(folder, planned, tuple(sides), heard, about)
@@ -172,10 +172,36 @@ def conclude(
             continue
         for side, one in zip(sides, found, strict=True):
             measured[side].append(one)
+        seconds = sum(one.seconds for one in heard)
         status.append(
             {**about, "status": "run", "items": len(planned.questions), "seconds": seconds}
         )
-    return results(folder, status, measured, options, models, also)
+    models = {side: one.name for side, one in sides.items()}
+    contents = {side: one.content for side, one in sides.items()}
+    before = _before(folder, contents, options, {planned.name for planned in plans})
+    return results(folder, status, measured, options, models, contents, before, own)
+
+
+def _heard(planned: Planned, sides: Mapping[str, Side]) -> list[Asked] | Missed:
+    """Every side's replies to a suite, or why there are none."""
+    if planned.skipped is not None:
+        return Missed("skipped", planned.skipped)
+    found = [side.found[planned.name] for side in sides.values()]
+    missed = [one for one in found if isinstance(one, Missed)]
+    return missed[0] if missed else [one for one in found if isinstance(one, Asked)]
+
+
+def _before(
+    folder: Path, contents: Mapping[str, str], options: EvaluateOptions, again: Collection[str]
+) -> dict[str, Any]:
+    """The suites and measures that an earlier evaluation of the same models left, if there are."""
+    if not (folder / RESULTS).is_file():
+        return {"suites": [], "measures": []}
+    found = read_json(folder / RESULTS)
+    same = found.get("contents") == dict(contents) and found["confidence"] == options.confidence
+    kept = [one for one in found["suites"] if same and one["suite"] not in again]
+    names = {one["suite"] for one in kept}
+    return {"suites": kept, "measures": [m for m in found["measures"] if m["suite"] in names]}
 
 
 def _measured(
@@ -206,7 +232,9 @@ def results(
     measured: Mapping[str, list[Measured]],
     options: EvaluateOptions,
     models: Mapping[str, str],
-    also: Mapping[str, Found] | None = None,
+    contents: Mapping[str, str] | None = None,
+    before: Mapping[str, Any] | None = None,
+    own: Mapping[str, Found] | None = None,
 ) -> dict[str, Any]:
     """Compare what was measured, hold it against the conditions, and write it.
 
@@ -216,31 +244,41 @@ def results(
         measured: by side the suites that were run.
         options: confidence, resamples, conditions.
         models: by side what the model is called.
-        also: what else conditions may speak of.
+        contents: by side the digest of the model.
+        before: `suites` and `measures` of earlier results of these models that stay.
+        own: what else conditions may speak of.
 
     Returns:
         What the file holds.
     """
-    rows: list[SuiteChange] | list[SuiteValue]
+    earlier = before["measures"] if before else []
     if tuple(measured) == SIDES:
-        rows = compare_suites(measured["base"], measured["tuned"], options)
+        kept = [SuiteChange.of_row(row) for row in earlier]
+        rows = compare_suites(measured["base"], measured["tuned"], options, kept)
         table = [{"suite": row.suite, "area": row.area, **asdict(row.change)} for row in rows]
     else:
-        rows = values_of(next(iter(measured.values())), options)
-        table = [asdict(row) for row in rows]
+        alone = values_of(next(iter(measured.values())), options)
+        table = [*earlier, *map(asdict, alone)]
+    status = [*(before["suites"] if before else []), *status]
+    missed = {one["suite"]: one["reason"] for one in status if one["status"] != "run"}
     written = {
         "schema": 1,
         "folder": str(folder),
         "models": dict(models),
+        "contents": dict(contents or {}),
         "confidence": options.confidence,
         "suites": status,
         "measures": table,
-        "failed": _broken(status) + failed(options.fail_if, {**(also or {}), **figures(table)}),
+        "failed": _broken(status)
+        + failed(options.fail_if, {**(own or {}), **figures(table)}, missed),
     }
     write_json(folder / RESULTS, written)
     return written
 
 
 def _broken(status: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The suites that broke off: no evaluation with one is a success."""
-    return [f"{one['suite']}: {one['reason']}" for one in status if one["status"] == "failed"]
+    """Suites that broke off, or that nothing was asked: no such evaluation is a success."""
+    broken = [f"{one['suite']}: {one['reason']}" for one in status if one["status"] == "failed"]
+    if not broken and all(one["status"] == "skipped" for one in status):
+        return ["nothing was asked: every suite was skipped"]
+    return broken

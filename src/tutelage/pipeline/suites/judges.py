@@ -19,8 +19,7 @@ from tutelage.infer.endpoint.errand import Errand
 from tutelage.judge import Fence, kept_secret
 from tutelage.model.context import context_length
 from tutelage.pipeline.judging import EndpointJudge
-from tutelage.pipeline.stages import stage
-from tutelage.pipeline.suites.asking import KeptReplies
+from tutelage.pipeline.suites.asking import KeptReplies, Progress
 from tutelage.pipeline.suites.job import asker
 from tutelage.pipeline.workbench import Workbench
 
@@ -87,12 +86,9 @@ class LocalJudge:
             for number, turns in enumerate(questions)
             if context is None or len(bench.renderer.prompt_ids(turns)) < context
         ]
-
-        def said(done: int) -> None:
-            stage(f"judge: {done} of {len(asked)} answered")
-
         with bench.as_base():
-            replies = asker(bench, self._kept, None).ask(asked, None, said)
+            here = asker(bench, self._kept, None)
+            replies = here.ask(asked, None, Progress("judge", len(asked)))
         answers = {int(one.key): reply.answer for one, reply in zip(asked, replies, strict=True)}
         return [answers.get(number) for number in range(len(questions))]
 

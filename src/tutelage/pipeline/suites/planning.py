@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tutelage.data.example import Example
-from tutelage.errors import UserError
+from tutelage.errors import UserError, unknown_name
+from tutelage.evaluate.comparison import measures_of
+from tutelage.evaluate.gates import OVERALL, figure, spoken_of, suite_of
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Suite
 from tutelage.evaluate.suite_comparison import drawn
 from tutelage.evaluate.suite_options import DATASET, SuiteOptions
+from tutelage.pipeline.items import Item
 
 ALL = "all"
 """What names every suite that is built in."""
@@ -71,7 +74,7 @@ def plan(
     options: EvaluateOptions,
     suites: Sequence[SuiteOptions],
     examples: Sequence[Example] = (),
-    trained: Sequence[Example] = (),
+    trained: Callable[[], Sequence[Example]] = tuple,
     judge: Callable[[], Judge] | None = None,
 ) -> list[Planned]:
     """Make the questions of suites, and try what scoring their replies will need.
@@ -80,7 +83,7 @@ def plan(
         options: of the evaluation.
         suites: which, and how they are used.
         examples: test examples of the run.
-        trained: examples that the run was tuned on.
+        trained: gives the examples that the run was tuned on.
         judge: gives who compares answers; None where one model alone is asked.
 
     Raises:
@@ -118,6 +121,67 @@ def plan(
             _check_keys(use.called, asked)
             found.append(Planned(suite, given, asked))
     return found
+
+
+def preflight(options: EvaluateOptions, items: Sequence[Item]) -> list[str]:
+    """Plan a recipe's suites as far as that goes before there is a tuned model.
+
+    Args:
+        options: the recipe's.
+        items: the test items.
+
+    Returns:
+        Notes on suites that will not be asked. One made of what a run alone has (who judges, what
+        was trained on) is not among them: that is known later.
+
+    Raises:
+        UserError: a suite's data is not what it must be, or a condition speaks of nothing.
+    """
+    plans = plan(options, options.suites, [item.example for item in items])
+    check_conditions(options, plans, measures_of([item.scored for item in items], options))
+    return [
+        f"evaluate.suites: {planned.name} will not be asked ({planned.skipped})"
+        for planned in plans
+        if planned.skipped is not None and planned.suite.data
+    ]
+
+
+def check_conditions(
+    options: EvaluateOptions, plans: Sequence[Planned], own: Collection[str]
+) -> None:
+    """Find a condition that speaks of what there will not be, before anything is asked.
+
+    A suite tells its measures by the replies of a model that says nothing. Conditions on suites
+    that are skipped, or not asked this time, are left to the results.
+
+    Args:
+        options: with the conditions.
+        plans: what is asked.
+        own: what conditions may call the measures of the run's own tasks.
+
+    Raises:
+        UserError: an unknown measure, with the nearest ones.
+    """
+    asked = {planned.name: planned for planned in plans if planned.skipped is None}
+    others = {planned.name for planned in plans} | {suite.called for suite in options.suites}
+    for what in spoken_of(options.fail_if):
+        suite = suite_of(what)
+        if suite in asked:
+            known = _foreseen(asked[suite])
+        elif suite in others:
+            continue
+        else:
+            known = list(own)
+        if what not in known:
+            names = known or [f"{name}.METRIC" for name in sorted(others)]
+            raise unknown_name("measure", what, names, where="evaluate.fail_if")
+
+
+def _foreseen(planned: Planned) -> list[str]:
+    """What conditions may call the measures of a suite."""
+    blank = [planned.suite.blank(question) for question in planned.questions]
+    measures = planned.suite.measures(planned.given, planned.questions, blank)
+    return [figure(one.task or OVERALL, one.metric, planned.name) for one in measures]
 
 
 def _as_used(question: Question, use: SuiteOptions) -> Question:
