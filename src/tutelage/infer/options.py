@@ -39,6 +39,27 @@ class DecodeOptions(Options):
     """Sequences decoded at the same time: speed and memory only. A step has 64 rows in any case."""
 
 
+@dataclass(frozen=True, slots=True)
+class SuffixSearch:
+    """A search for the suffix of a request that makes a model's compliance likeliest.
+
+    Attributes:
+        target: how an answer that complies begins.
+        length: tokens of the suffix.
+        steps: one token changes in each.
+        candidates: changes tried in a step.
+        top_k: tokens of each place that they are drawn from, by gradient.
+        seed: of the draws.
+    """
+
+    target: str
+    length: int
+    steps: int
+    candidates: int
+    top_k: int
+    seed: int
+
+
 Side = Literal["base", "tuned"]
 
 
