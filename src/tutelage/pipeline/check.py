@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.errors import UserError
-from tutelage.evaluate.foresight import Foresight, foresee
+from tutelage.evaluate.foresight import Foresight, few_validation, foresee
 from tutelage.infer.backend import Request
 from tutelage.pipeline.choices import choices_of, unmatched
 from tutelage.pipeline.contributions import Contributions
@@ -184,7 +184,12 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
         foresight=foresee(
             [task["test"] for task in tasks.values()], bench.recipe.evaluate.confidence
         ),
-        notes=[*_notes(bench), *unmatched(bench.recipe.evaluate, prepared.items), *suites],
+        notes=[
+            *_notes(bench),
+            *few_validation(len(prepared.validation)),
+            *unmatched(bench.recipe.evaluate, prepared.items),
+            *suites,
+        ],
         samples=[_sample(example, bench.renderer) for example in prepared.train[:SAMPLES]],
     )
 
