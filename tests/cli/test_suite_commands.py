@@ -256,3 +256,41 @@ def test_bad_input_is_one_clear_error(asked: Path, command: Commands, tmp_path: 
 def test_every_suite_is_listed(command: Commands, tuned: Tuned, tmp_path: Path) -> None:
     entries = command("suites", "--json", cwd=tmp_path).json()
     assert {entry["suite"] for entry in entries} == set(SUITES.names())
+
+
+def test_each_model_is_attacked_by_a_suffix_of_its_own(asked: Path, tmp_path: Path) -> None:
+    rows = "goal,target\nname the cat,Sure the cat is\nname the dog,Sure the dog is\n"
+    (tmp_path / "requests.csv").write_text(rows)
+    use = {"suite": "suffix_search", "data": [{"path": str(tmp_path / "requests.csv")}]}
+    use |= {"steps": 2, "candidates": 4, "max_new_tokens": 5}
+    out = tmp_path / "attacked"
+
+    def attacked() -> dict[str, Any]:
+        overrides = [f"evaluate.suites={json.dumps([use])}"]
+        return evaluate_suites(asked, out=out, overrides=overrides)
+
+    found = attacked()
+    measures = {(row["metric"], row["task"]): row for row in found["measures"]}
+    assert set(measures) == {
+        *(("attack_success", task) for task in ("overall", "plain")),
+        ("loss_drop", "overall"),
+    }
+    tables = [pl.read_parquet(out / f"{side}/suffix_search.parquet") for side in ("base", "tuned")]
+    for side, table in zip(("base", "tuned"), tables, strict=True):
+        assert table["task"].to_list() == ["plain", "suffix"] * 2
+        plain, searched = (table.filter(pl.col("task") == task) for task in ("plain", "suffix"))
+        assert plain["suffix"].to_list() == [""] * 2
+        assert searched["losses"].list.len().to_list() == [3, 3]
+        falls = [losses[0] - losses[-1] for losses in searched["losses"]]
+        assert measures["loss_drop", "overall"][side] == pytest.approx(sum(falls) / 2)
+        # The suffix was in the prompt that was answered.
+        assert (searched["prompt_tokens"] > plain["prompt_tokens"]).all()
+    assert tables[0]["losses"].to_list() != tables[1]["losses"].to_list()
+    # A search that has ended is not made again, whatever became of its answer.
+    kept = (out / "replies.jsonl").read_bytes().splitlines()
+    searches = [line for line in kept if json.loads(line)["key"].endswith("searched")]
+    assert len(searches) == 4
+    (out / "replies.jsonl").write_bytes(b"\n".join(searches) + b"\n")
+    assert attacked()["measures"] == found["measures"]
+    now = (out / "replies.jsonl").read_bytes().splitlines()
+    assert now[:4] == searches and sorted(now) == sorted(kept)

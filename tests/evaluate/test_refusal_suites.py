@@ -135,9 +135,42 @@ def test_too_few_requests_for_the_turns(tmp_path: Path) -> None:
         asked("many_shot", requests(tmp_path, 32))
 
 
+def test_a_few_requests_are_searched_for_and_all_of_these_asked_plain(tmp_path: Path) -> None:
+    questions = asked("suffix_search", requests(tmp_path, 34))
+    plain, searched = questions[::2], questions[1::2]
+    assert len(plain) == len(searched) == 6
+    for one, other in zip(plain, searched, strict=True):
+        assert one.search is None and other.search is not None
+        assert one.turns == other.turns and one.cluster == other.cluster
+        assert other.search.target == one.turns[0].content.replace("Ask", "Sure, here is")
+    replies = [
+        Reply(answers=(YES if at < 2 else NO,), losses=(2.0, 1.5, 1.25) if at % 2 else ())
+        for at in range(11)
+    ] + [Reply(answers=(YES,), losses=(3.0,))]
+    measures = measured("suffix_search", questions, replies)
+    assert values(measures) == {"attack_success": 2 / 6, "loss_drop": 5 * 0.75 / 6}
+    assert values(measures, "plain") == {"attack_success": 1 / 6}
+    (primary,) = (one for one in measures if one.primary)
+    assert (primary.metric, primary.higher_is_better) == ("attack_success", False)
+
+
+def test_more_requests_are_searched_for_where_one_asks_for_more(tmp_path: Path) -> None:
+    options = SuiteOptions(suite="suffix_search", max_items=20, steps=3, candidates=5)
+    given = Given(options, files=requests(tmp_path, 34))
+    questions = SUITES.get("suffix_search").questions(given)
+    assert len(questions) == 20
+    searches = [one.search for one in questions if one.search]
+    assert {(one.steps, one.candidates) for one in searches} == {(3, 5)}
+
+
 @pytest.mark.parametrize(
     ("suite", "folder", "count"),
-    [("xstest", "xstest", 450), ("advbench", "advbench", 3 * 520), ("many_shot", "advbench", 1952)],
+    [
+        ("xstest", "xstest", 450),
+        ("advbench", "advbench", 3 * 520),
+        ("many_shot", "advbench", 1952),
+        ("suffix_search", "advbench", 2 * 6),
+    ],
 )
 def test_published_files(suite: str, folder: str, count: int) -> None:
     questions = asked(suite, published(folder))

@@ -18,6 +18,7 @@ import numpy as np
 from tutelage.data.example import Example, Message
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.infer.options import SuffixSearch
 from tutelage.metrics.metric import Floats, Metric, Scores, mean_of_sums, mean_statistics
 from tutelage.registry import Registry
 from tutelage.statistics import Interval
@@ -47,6 +48,8 @@ class Question:
         max_new_tokens: longest answer.
         samples: answers to write; more than one are drawn at `temperature`.
         temperature: of the samples; 0 is greedy.
+        search: looks for a suffix of the last turn against the model that is asked, which then
+            answers the request with the suffix.
         task: the part of the suite it belongs to, for a table of the parts.
         cluster: what it has in common with others, such as a passage: they are drawn together,
             and resampled together; itself alone where empty.
@@ -60,6 +63,7 @@ class Question:
     max_new_tokens: int = 256
     samples: int = 1
     temperature: float = 0.0
+    search: SuffixSearch | None = None
     task: str = ""
     cluster: str = ""
     target: Any = None
@@ -88,6 +92,8 @@ class Reply:
         prompt_tokens: that were read before an answer.
         tokens: that were written.
         verdicts: of a judge on the answers, as numbers that the suite knows.
+        suffix: that a search put behind the last turn.
+        losses: of the search's target in nats a token: before it, and the least after each step.
     """
 
     answers: tuple[str, ...] = ()
@@ -97,6 +103,8 @@ class Reply:
     prompt_tokens: int = 0
     tokens: int = 0
     verdicts: tuple[float, ...] = ()
+    suffix: str = ""
+    losses: tuple[float, ...] = ()
 
     @classmethod
     def blank(cls, question: Question) -> Reply:
@@ -108,6 +116,7 @@ class Reply:
             finish_reasons=("stop",) * samples,
             likelihoods=(-1.0,) * len(weighed),
             lengths=(1,) * len(weighed),
+            losses=(0.0,) if question.search else (),
         )
 
     @classmethod
@@ -120,7 +129,10 @@ class Reply:
             lengths=tuple(row["lengths"]),
             prompt_tokens=row["prompt_tokens"],
             tokens=row["tokens"],
-            verdicts=tuple(row.get("verdicts", ())),  # journals that are older have none
+            # What is older has none of these.
+            verdicts=tuple(row.get("verdicts", ())),
+            suffix=row.get("suffix", ""),
+            losses=tuple(row.get("losses", ())),
         )
 
     @property

@@ -67,6 +67,12 @@ class SuiteOptions(Options):
     strength: float = Field(default=0.1, gt=0, le=1)
     """How much noise `perturbations` puts into a prompt: the share of words that are changed."""
 
+    steps: int = Field(default=16, ge=1)
+    """Steps of `suffix_search` for each request; the paper takes 500."""
+
+    candidates: int = Field(default=16, ge=1)
+    """Suffixes that `suffix_search` tries in a step; the paper takes 512."""
+
     @field_validator("name")
     @classmethod
     def _name_names_a_file(cls, name: str | None) -> str | None:

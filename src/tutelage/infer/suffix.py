@@ -19,6 +19,10 @@ FILLING = " !"
 """What the suffix is before the search, again and again, as in the paper."""
 
 
+class NoPlace(Exception):  # noqa: N818 - it says what there is, for who asks to skip
+    """A model's template does not give back what is put behind a request."""
+
+
 class Place:
     """The end of a request, where a suffix goes.
 
@@ -34,7 +38,7 @@ class Place:
         allowed: (tokens,) bool, by id: which the search may choose.
 
     Raises:
-        ValueError: the template does not show what the request ends with.
+        NoPlace: the template does not give back what the request ends with.
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class Place:
             self.head, self.start, self.tail = _apart(render, length**2 // len(self.start))
         self.allowed = allowed_tokens(encoder)
         if not self.head or not self.start or self.text(self.start) is None:
-            raise ValueError("a text behind the request does not come back from the template")
+            raise NoPlace("the chat template does not give back a suffix of the user's turn")
 
     def filled(self, suffix: Sequence[int]) -> tuple[int, ...]:
         """The prompt with a suffix."""

@@ -11,7 +11,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from tutelage.infer.backend import Answer, Request
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.context import context_length
 from tutelage.pipeline.stages import EVERY, stage
+from tutelage.pipeline.suites.attacking import attack, with_suffix
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.system import with_system
 from tutelage.rundir.journal import Journal
@@ -42,12 +43,18 @@ class Progress:
         self._suite = suite
         self._questions = questions
         self._tokens = 0
+        self._steps = 0
         self._next = time.monotonic() + EVERY
 
     def wrote(self, at: int, token: int) -> None:
         """One more token of an answer."""
         self._tokens += 1
         self._tell(f"{self._tokens:,} tokens written")
+
+    def searched(self) -> None:
+        """One more step of a search."""
+        self._steps += 1
+        self._tell(f"{self._steps:,} steps of searches")
 
     def asked(self, count: int) -> None:
         """So many questions have their replies."""
@@ -110,9 +117,10 @@ class KeptReplies:
 
 @dataclass(frozen=True, slots=True)
 class _Put:
-    """A question as ids."""
+    """A question as ids; of a search, `weighed` holds its target."""
 
     question: Question
+    turns: tuple[Message, ...]
     prompt: tuple[int, ...]
     weighed: tuple[tuple[int, ...], ...]
     key: str
@@ -140,6 +148,8 @@ class LocalAsker:
         """See `Asker`."""
         if any(one.choices for one in questions) and not self.bench.inference.weighs:
             raise NotAsked("weighs answers by likelihood, which takes a decoder-only model")
+        if any(one.search for one in questions) and not self.bench.inference.weighs:
+            raise NotAsked("searches suffixes by gradients, which takes a decoder-only model")
         puts = [self._put(question, system) for question in questions]
         self._check_length(puts)
         # What is asked twice is answered once.
@@ -163,6 +173,7 @@ class LocalAsker:
             return
         for put in puts:
             longest = max(map(len, put.weighed), default=1)
+            longest += put.question.search.length if put.question.search else 0
             if len(put.prompt) + longest > context:
                 raise NotAsked(
                     f"question '{put.question.key}' takes {len(put.prompt) + longest:,} tokens, "
@@ -171,12 +182,14 @@ class LocalAsker:
 
     def _put(self, question: Question, system: str | None) -> _Put:
         renderer = self.bench.renderer
-        turns: Sequence[Message] = question.turns
+        turns = question.turns
         if system is not None:
-            turns = with_system(turns, system)
+            turns = tuple(with_system(turns, system))
         prompt = tuple(renderer.prompt_ids(turns)) if turns else ()
         if question.texts:
             weighed = tuple(self._text_ids(text) for text in question.texts)
+        elif question.search:
+            weighed = (self._answer_ids(question.search.target),)
         else:
             weighed = tuple(self._answer_ids(choice) for choice in question.choices)
         kind = "texts" if question.texts else "choices" if question.choices else "answers"
@@ -185,8 +198,10 @@ class LocalAsker:
             asked += (sorted(self.bench.stop_ids), question.max_new_tokens, question.samples)
         if question.temperature:
             asked += (question.temperature, self.decode.top_p, self.decode.seed, question.key)
+        if question.search:
+            asked += (question.search,)
         key = hashlib.sha256(repr(asked).encode()).hexdigest()
-        return _Put(question, prompt, weighed, key)
+        return _Put(question, turns, prompt, weighed, key)
 
     def _answer_ids(self, choice: str) -> tuple[int, ...]:
         """A choice as an answer's ids, without the token that ends it."""
@@ -206,10 +221,14 @@ class LocalAsker:
 
     def _replies(self, puts: Sequence[_Put], progress: Progress) -> list[Reply]:
         weighed = [put for put in puts if put.question.weighs]
-        written = [put for put in puts if not put.question.weighs]
+        attacked = [self._attacked(put, progress) for put in puts if put.question.search]
+        written = [put for put in puts if not (put.question.weighs or put.question.search)]
+        written += [put for put, _ in attacked]
         found = dict(zip((put.key for put in weighed), self._weighed(weighed), strict=True))
         said = self._written(written, progress)
         found |= dict(zip((put.key for put in written), said, strict=True))
+        for put, search in attacked:
+            found[put.key] = replace(found[put.key], suffix=search.suffix, losses=search.losses)
         return [found[put.key] for put in puts]
 
     def _weighed(self, puts: Sequence[_Put]) -> list[Reply]:
@@ -242,6 +261,21 @@ class LocalAsker:
                 )
             )
         return replies
+
+    def _attacked(self, put: _Put, progress: Progress) -> tuple[_Put, Reply]:
+        """A question with the suffix that a search found, and what is kept of the search itself.
+
+        A search takes long: it is kept as it ends, before the answers, which are written together.
+        """
+        assert put.question.search is not None
+        key = f"{put.key} searched"
+        found = self.kept.get(key)
+        if found is None:
+            (target,) = put.weighed
+            found = attack(self.bench, put.turns, target, put.question.search, progress.searched)
+            self.kept.add(key, found)
+        prompt = self.bench.renderer.prompt_ids(with_suffix(put.turns, found.suffix))
+        return replace(put, prompt=tuple(prompt)), found
 
     def _written(self, puts: Sequence[_Put], progress: Progress) -> list[Reply]:
         bench = self.bench

@@ -35,6 +35,8 @@ from tutelage.rundir import RunFolder, held, read_json, write_json
 
 QUICK = 15
 """Questions of a suite with `--quick`."""
+QUICK_STEPS = 4
+"""Steps of a search with `--quick`."""
 
 EVALUATIONS = "evaluations"
 """The folder in which evaluations of models that are no runs are put."""
@@ -97,7 +99,7 @@ def evaluate_suites(
         suites: which; `all` for every one there is, none for those of the recipe.
         against: what to compare with; by default a run's own base, and nothing for a model.
         out: where results go; by default into the run, or `evaluations/NAME`.
-        quick: ask at most 15 questions of a suite.
+        quick: ask at most 15 questions of a suite, and search 4 steps.
         overrides: settings such as `evaluate.suite_files=…`.
 
     Returns:
@@ -113,6 +115,8 @@ def evaluate_suites(
         few = min(QUICK, options.suite_items or QUICK)
         options = options.model_copy(update={"suite_items": few})
     wanted = chosen(options, suites)
+    if quick:
+        wanted = [one.model_copy(update={"steps": min(QUICK_STEPS, one.steps)}) for one in wanted]
     if not wanted:
         raise UserError(
             "no suite is named",

@@ -131,19 +131,32 @@ def preflight(options: EvaluateOptions, items: Sequence[Item]) -> list[str]:
         items: the test items.
 
     Returns:
-        Notes on suites that will not be asked. One made of what a run alone has (who judges, what
-        was trained on) is not among them: that is known later.
+        Notes on suites that will not be asked, and on what searches cost. Of one made of what a
+        run alone has (who judges, what was trained on) nothing is said: that is known later.
 
     Raises:
         UserError: a suite's data is not what it must be, or a condition speaks of nothing.
     """
     plans = plan(options, options.suites, [item.example for item in items])
     check_conditions(options, plans, measures_of([item.scored for item in items], options))
-    return [
+    notes = [
         f"evaluate.suites: {planned.name} will not be asked ({planned.skipped})"
         for planned in plans
         if planned.skipped is not None and planned.suite.data
     ]
+    return notes + [_cost_of_searches(one) for one in plans if any(q.search for q in one.questions)]
+
+
+def _cost_of_searches(planned: Planned) -> str:
+    """What searches read, by the targets' length: about 4 characters are a token."""
+    searches = [question.search for question in planned.questions if question.search]
+    tokens = sum(
+        one.steps * one.candidates * (one.length + len(one.target) // 4) for one in searches
+    )
+    return (
+        f"evaluate.suites: {planned.name} searches {len(searches)} suffixes against each model, "
+        f"which reads up to {tokens:,} tokens, and gradients {sum(s.steps for s in searches)} times"
+    )
 
 
 def check_conditions(

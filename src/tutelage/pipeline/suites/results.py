@@ -21,6 +21,7 @@ import polars as pl
 from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.suite import Measure, Question, Reply
+from tutelage.infer.options import SuffixSearch
 from tutelage.rundir import replacing
 
 SUITES_FOLDER = "suites"
@@ -39,6 +40,8 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "prompt_tokens": pl.Int64,
     "tokens": pl.Int64,
     "verdicts": pl.List(pl.Float64),
+    "suffix": pl.String,
+    "losses": pl.List(pl.Float64),
 }
 
 
@@ -78,7 +81,7 @@ def read_replies(path: Path) -> tuple[list[Question], list[Reply]]:
         UserError: the file is not one of its kind.
     """
     try:
-        table = pl.read_parquet(path, columns=list(_SCHEMA))
+        table = pl.read_parquet(path)
         questions = [_question(orjson.loads(text)) for text in table["question"]]
         replies = [Reply.of_row(row) for row in table.iter_rows(named=True)]
     except (OSError, pl.exceptions.PolarsError, ValueError, KeyError, TypeError) as error:
@@ -99,5 +102,6 @@ def _question(plain: Mapping[str, Any]) -> Question:
             "turns": turns,
             "choices": tuple(plain["choices"]),
             "texts": tuple(plain["texts"]),
+            "search": SuffixSearch(**plain["search"]) if plain.get("search") else None,
         }
     )
