@@ -18,14 +18,18 @@ HOSTILE = "<script>window.pwned=1</script>{{ 7 * 7 }}</details>"
 
 
 def write(
-    folder: Path, answers: dict[str, list[str]], scores: dict[str, list[float]], **of: Any
+    folder: Path,
+    answers: dict[str, list[str]],
+    scores: dict[str, list[float]],
+    suffix: str = "",
+    **of: Any,
 ) -> None:
     """A suite `made` of questions `q0`, `q1` … as the pipeline leaves it."""
     for side, said in answers.items():
         questions = [
             Question(f"q{at}", (Message("user", f"asked {at}"),), **of) for at in range(len(said))
         ]
-        replies = [Reply((text,), ("stop",)) for text in said]
+        replies = [Reply((text,), ("stop",), suffix=suffix) for text in said]
         measures = [Measure.mean("accuracy", scores[side], primary=True)]
         write_replies(folder / side / "made.parquet", questions, replies, measures)
 
@@ -57,6 +61,15 @@ def test_weighed_choices_stand_for_an_answer_likeliest_first(tmp_path: Path) -> 
     assert (item.expected, item.metric, item.base.score) == ("two", "", None)
 
 
+def test_what_each_model_was_attacked_with_is_told(tmp_path: Path) -> None:
+    question = [Question("q", (Message("user", "please"),))]
+    for side in ("base", "tuned"):
+        reply = [Reply((f"{side} says",), ("stop",), suffix=f" ! {side}", losses=(2.0, 1.0))]
+        write_replies(tmp_path / side / "made.parquet", question, reply, [])
+    (item,) = read_suite_items(tmp_path, {"made": ""})["made"]
+    assert (item.base.suffix, item.tuned.suffix) == (" ! base", " ! tuned")
+
+
 def test_replies_to_other_questions_are_refused(tmp_path: Path) -> None:
     write(tmp_path, {"base": ["a"]}, {"base": [1.0]})
     write(tmp_path, {"tuned": ["a", "b"]}, {"tuned": [1.0, 1.0]})
@@ -77,11 +90,13 @@ def test_the_page_shows_items_with_hostile_answers_as_text(
 ) -> None:
     run = RunFolder(Path(shutil.copytree(evaluated.path, tmp_path / "run")))
     answers = {"base": [HOSTILE], "tuned": ["word " * 2000]}
-    write(run.suites, answers, {"base": [0.0], "tuned": [1.0]}, target=HOSTILE, task=HOSTILE)
+    scores = {"base": [0.0], "tuned": [1.0]}
+    write(run.suites, answers, scores, suffix=HOSTILE, target=HOSTILE, task=HOSTILE)
     results = {"suites": [about("made", "bias")], "measures": [measure("made", "bias")]}
     write_json(run.metrics, read_json(run.metrics) | {"suites": results | {"failed": []}})
     shown = Page(build(run).read_text(encoding="utf-8"))
     assert not shown.unbalanced and "script" not in {tag for tag, _ in shown.tags}
     assert "made: 1 of 50 questions side by side" in shown.text
-    assert shown.text.count(HOSTILE) == 3  # the answer, what it is compared with, the part
+    # The answer, what it is compared with, the part, and both models' suffixes.
+    assert shown.text.count(HOSTILE) == 5
     assert "more characters…]" in shown.text and "word " * 300 not in shown.text

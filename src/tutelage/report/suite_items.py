@@ -36,12 +36,14 @@ class Said:
         weighed: (natural logarithm of the probability, tokens, text), the likeliest first.
         finish: why decoding of the first answer ended; empty if nothing was written.
         score: by the suite's primary measure; None if the item has none.
+        suffix: that a search found for this model, and put behind the question; mostly none.
     """
 
     answers: tuple[str, ...]
     weighed: tuple[tuple[float, int, str], ...]
     finish: str
     score: float | None
+    suffix: str
 
     @property
     def first(self) -> str:
@@ -152,6 +154,7 @@ def _said(row: Mapping[str, Any], choices: Iterable[str], column: str) -> Said:
         weighed=tuple(sorted(weighed, key=lambda one: -one[0])[:SHOWN_CHOICES]),
         finish=row["finish_reasons"][0] if row["finish_reasons"] else "",
         score=row[column] if column else None,
+        suffix=row.get("suffix") or "",  # what is older has none
     )
 
 
