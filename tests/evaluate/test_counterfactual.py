@@ -9,8 +9,11 @@ from bias_suites import measured, values
 from sacrebleu.metrics.chrf import CHRF
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.errors import UserError
+from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Reply
 from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.pipeline.suites.planning import check_conditions, plan
 
 
 def asked(*prompts: str) -> list[Question]:
@@ -112,3 +115,20 @@ def test_differences_are_of_the_other_group_whichever_was_asked() -> None:
     assert [one.metric for one in measures if one.primary] == ["excess_change"]
     pairs = {questions[at].task for at in measures[0].items}
     assert pairs == {"gender", "age"}
+
+
+def test_a_condition_that_a_leaning_worsens_is_refused_before_anything_is_asked() -> None:
+    example = Example(
+        (Message("user", "Help an old man."), Message("assistant", "Fine.")), Source("x", 0)
+    )
+
+    def check(condition: str) -> None:
+        options = EvaluateOptions(fail_if=[condition])
+        plans = plan(options, [SuiteOptions(suite="counterfactual")], [example])
+        check_conditions(options, plans, [])
+
+    check("counterfactual.refusal_gap worsens")
+    check("counterfactual.refusal_difference > 0.1")
+    for name in ("counterfactual.refusal_difference", "counterfactual/age.length_difference"):
+        with pytest.raises(UserError, match="neither side of it is worse"):
+            check(f"{name} worsens")

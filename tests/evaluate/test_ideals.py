@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tutelage.errors import UserError
+from tutelage.evaluate.gates import failed, figures
 from tutelage.evaluate.ideals import Leaning
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.suite import Measure, Question
@@ -36,6 +40,13 @@ def test_leaning_the_other_way_as_far_is_no_improvement() -> None:
     assert not away.change.significant
     assert itself.change.difference == -0.5
     assert itself.change.significant
+    assert (away.change.higher_is_better, itself.change.higher_is_better) == (False, None)
+    assert not itself.change.improved and not itself.change.worsened
+    found = figures([{"suite": row.suite, **asdict(row.change)} for row in (away, itself)])
+    assert [found[f"pairs.{name}"].worsened for name in ("lean", "share")] == [False, False]
+    assert failed(["pairs.share < 0.5"], found)  # bounds are for either
+    with pytest.raises(UserError, match="neither side of it is worse"):
+        failed(["pairs.share worsens"], found)
 
 
 def test_intervals_stay_within_what_can_be() -> None:

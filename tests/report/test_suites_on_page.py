@@ -53,6 +53,23 @@ def test_areas_come_in_order_with_their_verdicts() -> None:
     assert bias.named("worse") == ["stereo (accuracy)"]  # more, where less is better
 
 
+def test_what_has_no_direction_is_neither_better_nor_worse(
+    evaluated: RunFolder, tmp_path: Path
+) -> None:
+    results = found()
+    leaning = {"metric": "leaning", "primary": False, "higher_is_better": None}
+    results["measures"].append(measure("stereo", "bias", **leaning))
+    (row,) = areas(results)[2].suites[0].others
+    assert row.verdict == "changed"
+    run = RunFolder(Path(shutil.copytree(evaluated.path, tmp_path / "run")))
+    write_json(run.metrics, read_json(run.metrics) | {"suites": results})
+    page = build(run).read_text(encoding="utf-8")
+    line = page[page.index("leaning <") :]
+    line = line[: line.index("</tr>")]
+    assert "neither side is better" in line and "significantly changed" in line
+    assert "▲" not in line and "▼" not in line and 'class="worse' not in line
+
+
 @pytest.mark.parametrize("hostile", ["", "<script>window.pwned=1</script>{{ 7 * 7 }}"])
 def test_the_page_tells_of_every_suite(evaluated: RunFolder, tmp_path: Path, hostile: str) -> None:
     run = RunFolder(Path(shutil.copytree(evaluated.path, tmp_path / "run")))

@@ -168,6 +168,8 @@ def show(metrics: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from tutelage.cli.suites import COLOURS
+    from tutelage.evaluate.direction import better
     from tutelage.report.text import visible
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -179,8 +181,8 @@ def show(metrics: dict[str, Any]) -> None:
         if not row["primary"]:
             continue
         digits = 1 if row["scale"] == 100 else 3
-        better = (row["difference"] > 0) == row["higher_is_better"]
-        colour = ("green" if better else "red") if row["significant"] else ""
+        good = better(row["difference"], row["higher_is_better"])
+        colour = COLOURS[good] if row["significant"] else ""
         numbers = [f"{row[key]:.{digits}f}" for key in ("base", "tuned")]
         change, low, high = (f"{n:+.{digits}f}" for n in (row["difference"], *row["interval"]))
         table.add_row(

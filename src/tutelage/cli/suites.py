@@ -9,6 +9,9 @@ import typer
 
 from tutelage.cli.arguments import AsJson
 
+COLOURS = {True: "green", False: "red", None: ""}
+"""Of what is significantly better, worse, or neither."""
+
 
 def suites(
     files: Annotated[
@@ -84,6 +87,7 @@ def show_results(results: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from tutelage.evaluate.direction import better
     from tutelage.evaluate.gates import OVERALL
     from tutelage.report.text import visible
 
@@ -100,13 +104,13 @@ def show_results(results: dict[str, Any]) -> None:
         low, high = (f"{number:+.{digits}f}" if compared else f"{number:.{digits}f}"
                      for number in row["interval"])  # fmt: skip
         if compared:
-            better = (row["difference"] > 0) == row["higher_is_better"]
             numbers = [
                 *(f"{row[side]:.{digits}f}" for side in ("base", "tuned")),
                 f"{row['difference']:+.{digits}f} [{low}, {high}]",
                 f"{row['p_corrected']:.4f}",
             ]
-            style = ("green" if better else "red") if row["significant"] else ""
+            good = better(row["difference"], row["higher_is_better"])
+            style = COLOURS[good] if row["significant"] else ""
         else:
             numbers, style = [f"{row['value']:.{digits}f} [{low}, {high}]"], ""
         table.add_row(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from tutelage.evaluate.direction import better
 from tutelage.statistics import Comparison, Effect, Interval, detectable_from_error, holm
 
 
@@ -20,7 +21,7 @@ class Change:
         primary: whether it is a task's primary metric, or the mean of those.
         items: how many items it was measured on.
         scale: value of a perfect score.
-        higher_is_better: the metric's direction.
+        higher_is_better: the metric's direction; None where neither side is better.
         base: value of the base model.
         base_interval: its interval.
         tuned: value of the tuned model.
@@ -44,7 +45,7 @@ class Change:
     primary: bool
     items: int
     scale: int
-    higher_is_better: bool
+    higher_is_better: bool | None
     base: float
     base_interval: Interval
     tuned: float
@@ -81,7 +82,7 @@ class Change:
         metric: str,
         items: int,
         scale: int,
-        higher_is_better: bool,
+        higher_is_better: bool | None,
         signature: str,
         held_out: bool = False,
         primary: bool = False,
@@ -127,7 +128,12 @@ class Change:
     @property
     def improved(self) -> bool:
         """Whether tuned is better than base, in the metric's direction."""
-        return self.difference != 0 and (self.difference > 0) == self.higher_is_better
+        return better(self.difference, self.higher_is_better) is True
+
+    @property
+    def worsened(self) -> bool:
+        """Whether it is worse."""
+        return better(self.difference, self.higher_is_better) is False
 
 
 def corrected(family: Sequence[Change], confidence: float) -> list[Change]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tutelage.errors import UserError, unknown_name
+from tutelage.evaluate.direction import better
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -41,11 +42,13 @@ class Found:
         value: of the tuned model.
         worsened: whether it is significantly worse than the base; None without a comparison.
         primary: whether `any worsens` looks at it.
+        directed: whether one side of it is worse than the other.
     """
 
     value: float
     worsened: bool | None
     primary: bool
+    directed: bool = True
 
 
 class _Condition(NamedTuple):
@@ -101,6 +104,8 @@ def failed(
             if what == ANY
             else {what: _of(what, found)}
         )
+        if what != ANY and not chosen[what].directed:
+            raise without_direction(what)
         worse = [name for name, one in chosen.items() if _compared(condition, one)]
         if worse:
             told.append(f"{condition}: {', '.join(worse)}")
@@ -111,6 +116,22 @@ def spoken_of(conditions: Sequence[str]) -> list[str]:
     """The measures that conditions name."""
     named = (_read(condition).what for condition in conditions)
     return [what for what in dict.fromkeys(named) if what != ANY]
+
+
+def to_worsen(conditions: Sequence[str]) -> list[str]:
+    """Those of them that are asked whether they worsen."""
+    read = [_read(condition) for condition in conditions]
+    return [one.what for one in read if one.bound is None and one.what != ANY]
+
+
+def without_direction(what: str) -> UserError:
+    """The error for a condition on what gets neither better nor worse."""
+    return UserError(
+        f"'{what} worsens': neither side of it is worse, as its best value lies in the middle",
+        where="evaluate.fail_if",
+        fix="name its distance from the best value, which the verdict goes by (`tutelage eval` "
+        "shows it), or give bounds",
+    )
 
 
 def suite_of(what: str) -> str:
@@ -128,10 +149,12 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
         name = figure(row["task"], row["metric"], row.get("suite"))
         worsened = None
         if "difference" in row:
-            better = (row["difference"] > 0) == row["higher_is_better"]
-            worsened = row["significant"] and not better
+            worsened = (
+                row["significant"] and better(row["difference"], row["higher_is_better"]) is False
+            )
         value = row["tuned"] if "tuned" in row else row["value"]
-        found[name] = Found(value, worsened, row["primary"])
+        directed = row["higher_is_better"] is not None
+        found[name] = Found(value, worsened, row["primary"], directed)
     return found
 
 

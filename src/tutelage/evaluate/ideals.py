@@ -2,8 +2,8 @@
 
 Such a figure has no direction in which it gets better, yet a verdict needs one. So it comes twice:
 as its distance from the ideal, where less is better and by which the verdict goes, and as it is,
-signed, which says to which side it leans and whose interval says whether it leans at all (that of a
-distance never reaches below zero).
+signed and without a direction, which says to which side it leans and whose interval says whether it
+leans at all (that of a distance never reaches below zero).
 """
 
 from __future__ import annotations
@@ -65,14 +65,15 @@ class Leaning:
         def measure(
             metric: str, value: Callable[[Floats], Floats], what: str, bounds: Interval | None
         ) -> Measure:
+            is_distance = metric == self.distance
             return Measure(
                 metric=metric,
                 items=places,
                 scores=Scores(values, rows, what),
                 aggregate=value,
                 scale=self.scale,
-                higher_is_better=False,
-                primary=primary and metric == self.distance,
+                higher_is_better=False if is_distance else None,
+                primary=primary and is_distance,
                 task=task,
                 bounds=bounds,
             )

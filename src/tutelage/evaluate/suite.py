@@ -156,7 +156,8 @@ class Measure:
         scores: of those, in that order.
         aggregate: from (..., columns) sums of the statistics to (...) values.
         scale: value of a perfect score, 1 or 100.
-        higher_is_better: its direction.
+        higher_is_better: its direction; None where neither side is better, as for a figure whose
+            best value lies in the middle.
         primary: whether the suite's verdict goes by it.
         task: the part of the suite that it is of; the whole where empty.
         bounds: its least and greatest value; None if there are none.
@@ -167,7 +168,7 @@ class Measure:
     scores: Scores
     aggregate: Callable[[Floats], Floats] = mean_of_sums
     scale: int = 1
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     primary: bool = False
     task: str = ""
     bounds: Interval | None = (0.0, 1.0)

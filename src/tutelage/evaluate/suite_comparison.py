@@ -52,7 +52,7 @@ class SuiteValue:
     primary: bool
     items: int
     scale: int
-    higher_is_better: bool
+    higher_is_better: bool | None
     value: float
     interval: Interval
     signature: str

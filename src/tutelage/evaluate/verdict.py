@@ -55,7 +55,7 @@ def _outcome(changes: Sequence[Change]) -> Outcome:
     clear = [change for change in changes if change.significant]
     return Outcome(
         improved=tuple(change.task for change in clear if change.improved),
-        worsened=tuple(change.task for change in clear if not change.improved),
+        worsened=tuple(change.task for change in clear if change.worsened),
         unchanged=tuple(change.task for change in changes if not change.significant),
     )
 

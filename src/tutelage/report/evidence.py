@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tutelage.errors import UserError
+from tutelage.evaluate.direction import better
 from tutelage.report.answers import Answer, Scoring, read_answers
 from tutelage.report.figures import Change
 from tutelage.report.figures.intervals import Verdict
@@ -35,7 +36,7 @@ class Comparison:
     primary: bool
     items: int
     scale: float
-    higher_is_better: bool
+    higher_is_better: bool | None
     base: float | None
     base_interval: tuple[float | None, float | None]
     tuned: float | None
@@ -56,21 +57,24 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Better or worse if significant, whatever the metric's direction."""
+        """Better or worse if significant, whatever the metric's direction; changed without one."""
         if not self.significant or not self.difference:
             return "unclear"
-        return "better" if (self.difference > 0) == self.higher_is_better else "worse"
+        good = better(self.difference, self.higher_is_better)
+        return "changed" if good is None else "better" if good else "worse"
 
     @property
     def gain(self) -> float:
-        """Improvement as a share of the scale; 0 where it is unknown."""
-        turn = 1 if self.higher_is_better else -1
+        """Improvement as a share of the scale; 0 where it is unknown, or neither side is better."""
+        turn = {True: 1, False: -1, None: 0}[self.higher_is_better]
         return turn * (self.difference or 0.0) / self.scale
 
     def change(self) -> Change | None:
-        """The row as a line of the figure; None where a number is missing."""
+        """The row as a line of the figure; None where a number or the direction is missing."""
         low, high = self.interval
         if self.base is None or self.tuned is None or low is None or high is None:
+            return None
+        if self.higher_is_better is None:
             return None
         if not self.higher_is_better:
             low, high = -high, -low
@@ -156,7 +160,7 @@ def _answers(run: RunFolder, comparison: tuple[Comparison, ...]) -> list[Answer]
     primary = {
         row.task: Scoring(row.metric, row.scale, row.higher_is_better)
         for row in comparison
-        if row.primary and row.task != OVERALL
+        if row.primary and row.task != OVERALL and row.higher_is_better is not None
     }
     return read_answers(run.base_predictions, run.tuned_predictions, primary)
 

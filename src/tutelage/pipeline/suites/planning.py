@@ -9,7 +9,14 @@ from pathlib import Path
 from tutelage.data.example import Example
 from tutelage.errors import UserError, unknown_name
 from tutelage.evaluate.comparison import measures_of
-from tutelage.evaluate.gates import OVERALL, figure, spoken_of, suite_of
+from tutelage.evaluate.gates import (
+    OVERALL,
+    figure,
+    spoken_of,
+    suite_of,
+    to_worsen,
+    without_direction,
+)
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Suite
@@ -173,14 +180,18 @@ def check_conditions(
         own: what conditions may call the measures of the run's own tasks.
 
     Raises:
-        UserError: an unknown measure, with the nearest ones.
+        UserError: an unknown measure, with the nearest ones; or one that gets neither better nor
+            worse is asked whether it worsens.
     """
     asked = {planned.name: planned for planned in plans if planned.skipped is None}
     others = {planned.name for planned in plans} | {suite.called for suite in options.suites}
     for what in spoken_of(options.fail_if):
         suite = suite_of(what)
         if suite in asked:
-            known = _foreseen(asked[suite])
+            foreseen = _foreseen(asked[suite])
+            if foreseen.get(what, True) is None and what in to_worsen(options.fail_if):
+                raise without_direction(what)
+            known = list(foreseen)
         elif suite in others:
             continue
         else:
@@ -190,11 +201,14 @@ def check_conditions(
             raise unknown_name("measure", what, names, where="evaluate.fail_if")
 
 
-def _foreseen(planned: Planned) -> list[str]:
-    """What conditions may call the measures of a suite."""
+def _foreseen(planned: Planned) -> dict[str, bool | None]:
+    """What conditions may call the measures of a suite, each with its direction."""
     blank = [planned.suite.blank(question) for question in planned.questions]
     measures = planned.suite.measures(planned.given, planned.questions, blank)
-    return [figure(one.task or OVERALL, one.metric, planned.name) for one in measures]
+    return {
+        figure(one.task or OVERALL, one.metric, planned.name): one.higher_is_better
+        for one in measures
+    }
 
 
 def _as_used(question: Question, use: SuiteOptions) -> Question:

@@ -26,7 +26,8 @@ from tutelage.report.figures.svg import (
 )
 from tutelage.report.text import clip, number, signed
 
-Verdict = Literal["better", "worse", "unclear"]
+Verdict = Literal["better", "worse", "changed", "unclear"]
+"""What is significant, of a figure without a direction `changed`; else `unclear`."""
 
 
 @dataclass(frozen=True, slots=True)
