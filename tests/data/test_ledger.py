@@ -98,6 +98,15 @@ def test_too_many_lost_rows_stop_the_run_and_are_named() -> None:
     assert "and 2 more" in message
 
 
+def test_rows_set_aside_on_purpose_are_not_counted_among_those_that_are_lost() -> None:
+    ledger = filled([("a.jsonl", row) for row in range(100)])
+    for row in range(90):
+        ledger.mark(Source("a.jsonl", row), Fate.DROPPED, Reason.NOT_SAMPLED)
+    ledger.mark(Source("a.jsonl", 99), Fate.DROPPED, Reason.OVER_LONG)
+    with pytest.raises(UserError, match=r"1 of 10 rows are lost \(10\.00%\)"):
+        ledger.check(0.05)
+
+
 def test_rows_set_aside_on_purpose_are_not_lost_and_do_not_hide_those_that_are() -> None:
     ledger = filled([("a", row) for row in range(1000)])
     for row in range(990):

@@ -113,9 +113,11 @@ class Ledger:
 
     def lost_share(self) -> float:
         """Lost rows over all rows but those set aside on purpose (not sampled, copies of tests)."""
-        lost = self.lost()
-        set_aside = self._rows.fate.count(Fate.DROPPED) - lost
-        return lost / max(len(self) - set_aside, 1)
+        return self.lost() / max(self._wanted(), 1)
+
+    def _wanted(self) -> int:
+        """Rows but those set aside on purpose."""
+        return len(self) - (self._rows.fate.count(Fate.DROPPED) - self.lost())
 
     def check(self, max_lost: float) -> None:
         """Stop if more than a share of the rows is lost.
@@ -133,7 +135,7 @@ class Ledger:
         shown = "\n".join(f"  {self._describe(place)}" for place in sorted(places)[:SHOWN])
         more = f"\n  … and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
         raise UserError(
-            f"{len(places)} of {len(self)} rows are lost ({share:.2%}); "
+            f"{len(places)} of {self._wanted()} rows are lost ({share:.2%}); "
             f"at most {max_lost:.2%} may be (data.max_lost):\n{shown}{more}",
             fix="repair or remove these rows, or raise data.max_lost if losing them is right",
         )
