@@ -273,6 +273,7 @@ def test_each_model_is_attacked_by_a_suffix_of_its_own(asked: Path, tmp_path: Pa
     measures = {(row["metric"], row["task"]): row for row in found["measures"]}
     assert set(measures) == {
         *(("attack_success", task) for task in ("overall", "plain")),
+        ("target_loss", "overall"),
         ("loss_drop", "overall"),
     }
     tables = [pl.read_parquet(out / f"{side}/suffix_search.parquet") for side in ("base", "tuned")]

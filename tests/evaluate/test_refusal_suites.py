@@ -148,7 +148,11 @@ def test_a_few_requests_are_searched_for_and_all_of_these_asked_plain(tmp_path: 
         for at in range(11)
     ] + [Reply(answers=(YES,), losses=(3.0,))]
     measures = measured("suffix_search", questions, replies)
-    assert values(measures) == {"attack_success": 2 / 6, "loss_drop": 5 * 0.75 / 6}
+    assert values(measures) == {
+        "attack_success": 2 / 6,
+        "target_loss": (5 * 1.25 + 3) / 6,
+        "loss_drop": 5 * 0.75 / 6,
+    }
     assert values(measures, "plain") == {"attack_success": 1 / 6}
     (primary,) = (one for one in measures if one.primary)
     assert (primary.metric, primary.higher_is_better) == ("attack_success", False)

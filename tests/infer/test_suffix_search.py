@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 import tiny_models
 from tutelage.data.example import Message
@@ -162,3 +163,30 @@ def test_suffixes_that_no_text_has_are_not_tried() -> None:
         assert here.text((*here.start[:10], control)) is None
     half = tokenizer.convert_tokens_to_ids("Ã")  # a byte of a letter
     assert not here.allowed[half] and here.text((*here.start[:10], half)) is None
+
+
+def test_a_place_in_a_text_that_the_tokenizer_begins_with_a_space() -> None:
+    """SentencePiece's way with spaces, as Llama 2 has it; there a filling is one token."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
+    special = ["<unk>", "<s>", "</s>", "<|user|>", "<|assistant|>"]
+    trainer = trainers.BpeTrainer(vocab_size=60, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(["where is the cat ?", *["! ! ! ! the cat ! the"] * 9], trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="</s>",
+        chat_template=tiny_models.TEMPLATE,
+    )
+    speaker = Renderer(wrapped, PromptOptions())
+
+    def render(text: str) -> list[int]:
+        return speaker.prompt_ids([Message("user", f"where is the cat?{text}")])
+
+    here = Place(speaker.encoder, render, 5)
+    assert here.text(here.start) is not None
+    assert set(here.text(here.start) or "") == {" ", "!"}
+    ids = wrapped.convert_tokens_to_ids(["▁the", "!", "▁cat"])
+    assert None not in ids and here.text(ids) == " the! cat"
+    assert render(" the! cat") == list(here.filled(ids))
+    assert here.text(wrapped.convert_tokens_to_ids(["▁", "the"])) is None

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from tutelage.data.example import Example, Message
+from tutelage.evaluate.options import TaskEvaluation
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.infer.options import SuffixSearch
@@ -181,7 +182,7 @@ class Measure:
         *,
         items: Sequence[int] | None = None,
         signature: str = "",
-        higher_is_better: bool = True,
+        higher_is_better: bool | None = True,
         primary: bool = False,
         task: str = "",
         details: Mapping[str, Any] | None = None,
@@ -230,10 +231,11 @@ class Given:
     Attributes:
         options: how it is used.
         metrics: of suites that name none.
+        tasks: how the run's own evaluation scores single tasks, where that differs.
         files: the folder of public sets, if there is one.
         examples: the test examples of the run.
         trained: gives the examples that the run was tuned on, which takes reading them.
-        max_new_tokens: longest answer to these, as the run's own evaluation has it.
+        max_new_tokens: longest answer to these, where their task has none of its own.
         seed: for what is drawn.
         judge: gives who compares the answers of two models; None where there is nobody, or one
             model alone is asked.
@@ -241,12 +243,18 @@ class Given:
 
     options: SuiteOptions
     metrics: Sequence[str] = ()
+    tasks: Mapping[str, TaskEvaluation] = field(default_factory=dict)
     files: Path | None = None
     examples: Sequence[Example] = ()
     trained: Callable[[], Sequence[Example]] = tuple
     max_new_tokens: int = 256
     seed: int = 0
     judge: Callable[[], Judge] | None = None
+
+    def longest(self, task: str) -> int:
+        """Tokens of the longest answer to a test example of the run."""
+        own = self.tasks.get(task, TaskEvaluation())
+        return own.max_new_tokens or self.max_new_tokens
 
     def path(self, below: str, place: int = 0) -> Path:
         """A file or folder of the suite's data.
