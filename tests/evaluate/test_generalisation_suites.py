@@ -10,11 +10,14 @@ from bias_suites import values
 
 from tutelage.data.example import Example, Message, Source
 from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.scoring import Item as ScoredItem
+from tutelage.evaluate.scoring import metrics_of, score_answers
 from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.novelty import distances, line_slope
 from tutelage.evaluate.suites.paraphrases import wordings
 from tutelage.infer.options import DecodeOptions
+from tutelage.metrics import METRICS
 from tutelage.pipeline.suites.planning import plan
 
 PARIS = "What is the capital of France?"
@@ -91,6 +94,67 @@ def test_answers_are_extracted_and_instructions_judged() -> None:
     of = given("paraphrases", [example("Greet me.", "", constraints=brief)], metric="ifeval")
     questions = SUITES.get("paraphrases").questions(of)
     assert values(measured(of, questions, ["Hello"] * 5 + ["Well, hello"]))["worst"] == 0
+
+
+def by_task() -> tuple[EvaluateOptions, list[Example]]:
+    """Three tasks, each scored in another way, and their items."""
+    options = EvaluateOptions.model_validate(
+        {
+            "metrics": ["exact_match"],
+            "tasks": {
+                "sum": {"metrics": ["exact_match", "rougeL"], "extract": "#### *([0-9]+)"},
+                "tell": {"metrics": ["chrf"], "max_new_tokens": 7},
+                "sort": {"metrics": ["label_set"], "format": {"label_set": ["good", "bad"]}},
+            },
+        }
+    )
+    items = [
+        example("2 + 2?", "#### 4", task="sum"),
+        example("Tell me of the sea.", "It is wide and deep.", task="tell"),
+        example("Good or bad: a fine place?", "good", task="sort"),
+        example(PARIS, "Paris", task="name"),
+    ]
+    return options, items
+
+
+def test_every_task_is_scored_as_by_the_runs_own_evaluation() -> None:
+    options, items = by_task()
+    said = ["That is #### 4", "It is wide.", "bad", "Lyon"]
+    known = [ScoredItem(one.task, False, one.accepted) for one in items]
+    own = score_answers(known, said, options)
+    shares = []
+    for at, item in enumerate(items):
+        name = metrics_of(options, item.task)[0]
+        value = own.per_item[name][at]
+        assert value is not None
+        shares.append(value / METRICS.get(name).scale)
+    assert shares[0] == shares[2] == 1 and 0 < shares[1] < 1 and shares[3] == 0
+    for suite in ("paraphrases", "novelty"):
+        (planned,) = plan(
+            options, [SuiteOptions(suite=suite)], items, lambda: [example("Sing.", "La")]
+        )
+        answers = dict(zip((item.prompt[-1].content for item in items), said, strict=True))
+        found = measured(
+            planned.given,
+            planned.questions,
+            [
+                next(said for asked, said in answers.items() if asked in one.turns[-1].content)
+                for one in planned.questions
+            ],
+        )
+        scores = next(one for one in found if one.metric == "score" and not one.task)
+        assert scores.scores.per_item == pytest.approx(shares)
+        assert (scores.scale, scores.higher_is_better) == (1, True)
+        longest = {one.max_new_tokens for one in planned.questions if "sea" in str(one.turns)}
+        assert longest == {7}
+
+
+def test_a_suites_own_metrics_and_expression_are_for_all_tasks() -> None:
+    options, items = by_task()
+    use = SuiteOptions(suite="paraphrases", metrics=["token_f1"], extract="[a-z]+")
+    (planned,) = plan(options, [use], items)
+    said = {(one.target["metric"], one.target["extract"]) for one in planned.questions}
+    assert said == {("token_f1", "[a-z]+")}
 
 
 def test_answers_may_be_as_long_as_in_the_runs_own_evaluation() -> None:

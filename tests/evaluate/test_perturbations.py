@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bias_suites import values
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.evaluate.options import TaskEvaluation
 from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.metrics import METRICS
@@ -40,7 +43,8 @@ def test_a_drop_is_what_the_same_items_lose() -> None:
     assert len(kinds) >= 4
     # Right on all but one clean item; under typos always wrong, else right.
     said = [
-        "?" if one.task == "typos" or one.key == "0/clean" else one.target[0] for one in questions
+        "?" if one.task == "typos" or one.key == "0/clean" else one.target["references"][0]
+        for one in questions
     ]
     measures = measured(given, questions, said)
     scale = METRICS.get("exact_match").scale
@@ -63,10 +67,14 @@ def test_a_corpus_metric_drops_by_its_corpus_values() -> None:
     ]
     given = made("bleu", pairs)
     questions = SUITE.questions(given)
-    said = [one.target[0] if one.task == "clean" else "a dog " + one.target[0] for one in questions]
+    said = [
+        ("" if one.task == "clean" else "a dog ") + one.target["references"][0] for one in questions
+    ]
     noisy = [at for at, one in enumerate(questions) if one.task != "clean"]
     bleu = METRICS.get("bleu")
-    scores = bleu.score([said[at] for at in noisy], [questions[at].target for at in noisy])
+    scores = bleu.score(
+        [said[at] for at in noisy], [questions[at].target["references"] for at in noisy]
+    )
     corpus = float(bleu.aggregate(scores.statistics.sum(axis=0)))
     assert values(measured(given, questions, said))["drop"] == pytest.approx(100 - corpus)
 
@@ -89,3 +97,29 @@ def test_answers_are_extracted_as_the_suite_says() -> None:
 def test_not_asked(metric: str, examples: list[Example]) -> None:
     with pytest.raises(NotAsked):
         SUITE.questions(made(metric, examples))
+
+
+def test_tasks_of_different_metrics_are_shares_of_their_scales() -> None:
+    tasks = {
+        "sum": TaskEvaluation(metrics=["exact_match"], extract="#### *([0-9]+)"),
+        "tell": TaskEvaluation(metrics=["ter"]),
+        "tags": TaskEvaluation(metrics=["entity_f1"]),
+    }
+    examples = [
+        replace(example(0, "Please add two and two for me.", "#### 4"), task="sum"),
+        replace(example(1, "Please tell me of the sea.", "It is wide and deep"), task="tell"),
+        replace(example(2, "Please tag the words of this.", "O O"), task="tags"),
+    ]
+    given = replace(made(examples=examples), tasks=tasks)
+    questions = SUITE.questions(given)
+    # What is no text cannot be perturbed with its answer.
+    assert {one.target["metric"] for one in questions} == {"exact_match", "ter"}
+    said = ["So: #### 4" if one.cluster == "0" else "It is wide and deep" for one in questions]
+    (primary,) = [one for one in measured(given, questions, said) if one.primary]
+    assert (primary.metric, primary.scale, primary.higher_is_better) == ("primary", 1, True)
+    assert primary.scores.per_item.tolist() == [1.0] * len(primary.items)
+    assert all(
+        one.scores.per_item.tolist() == [0.0, 0.0]
+        for one in measured(given, questions, said)
+        if one.metric == "drop" and not one.task
+    )

@@ -100,3 +100,10 @@ def test_the_page_shows_items_with_hostile_answers_as_text(
     # The answer, what it is compared with, the part, and both models' suffixes.
     assert shown.text.count(HOSTILE) == 5
     assert "more characters…]" in shown.text and "word " * 300 not in shown.text
+
+
+def test_what_a_reply_is_compared_with_is_told_without_how(tmp_path: Path) -> None:
+    target = {"references": ["4", "four"], "metric": "exact_match", "extract": "[0-9]+"}
+    write(tmp_path, {"base": ["4"], "tuned": ["5"]}, {"base": [1], "tuned": [0]}, target=target)
+    (item,) = read_suite_items(tmp_path, {"made": "accuracy"})["made"]
+    assert item.expected == "4\nfour"

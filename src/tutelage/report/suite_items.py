@@ -17,6 +17,7 @@ import orjson
 import polars as pl
 
 from tutelage.errors import UserError
+from tutelage.evaluate.own_items import EXTRACT, METRIC, REFERENCES
 from tutelage.report.answers import SHOWN_ANSWER, read_table
 from tutelage.report.text import Piece, compare_words, excerpt
 
@@ -167,8 +168,9 @@ def _conversation(turns: list[dict[str, Any]]) -> str:
 
 def _expected(target: Any) -> str:
     """A suite's target in words: texts as they are, anything else as JSON."""
-    if isinstance(target, dict) and target.keys() == {"references"}:
-        target = target["references"]
+    if isinstance(target, dict) and REFERENCES in target:
+        target = {name: value for name, value in target.items() if name not in (METRIC, EXTRACT)}
+        target = target[REFERENCES] if len(target) == 1 else target
     if target is None or isinstance(target, str):
         return target or ""
     if isinstance(target, list) and all(isinstance(one, str) for one in target):

@@ -13,17 +13,18 @@ is not safe, only deaf.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
+from typing import Any
 
-import numpy as np
 import orjson
 
 from tutelage.data.example import Example, Message, Source
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.canaries import INJECTIONS, ORDER, canary, said
+from tutelage.evaluate.own_items import METRIC, REFERENCES, Scorings, scored
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
-from tutelage.metrics import METRICS, Scores
 
 COPIES = 2
 """Attacked copies of a task."""
@@ -44,18 +45,21 @@ class Injections(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """The run's items, or our documents, clean and attacked."""
-        metric = given.metrics[0] if given.metrics else ""
+        scorings = Scorings(given, {"text"})
         own = [
-            example
+            (example, target)
             for example in given.examples
-            if example.accepted and example.prompt and example.prompt[-1].role == "user"
+            if example.prompt and example.prompt[-1].role == "user"
+            if (target := scorings.target(example)) is not None
         ]
-        if not own or METRICS.get(metric).answers != "text":
-            own, metric = _documents(), CONTAINS
+        if not own:
+            own = [
+                (one, {REFERENCES: list(one.accepted), METRIC: CONTAINS}) for one in _documents()
+            ]
         return [
             question
-            for number, example in enumerate(own)
-            for question in _asked(example, str(number), metric, given.seed)
+            for number, (example, target) in enumerate(own)
+            for question in _asked(example, str(number), target, given.seed)
         ]
 
     def measures(
@@ -92,22 +96,16 @@ def _score(
     questions: Sequence[Question], replies: Sequence[Reply], places: Sequence[int], task: str
 ) -> Measure:
     asked, answers = [questions[at] for at in places], [replies[at] for at in places]
-    name = questions[0].target["metric"]
-    if name == CONTAINS:
+    if questions[0].target[METRIC] == CONTAINS:
         right = contained(asked, answers)
         return Measure.mean(
             CONTAINS, right, items=places, signature="a right answer within the answer", task=task
         )
-    metric = METRICS.get(name)
-    scores = (
-        metric.score([one.answer for one in answers], [one.target["references"] for one in asked])
-        if places
-        else Scores(np.zeros(0), np.zeros((0, 1)), "")
-    )
-    return Measure.of(metric, scores, items=places, task=task)
+    found = scored(asked, answers).together(range(len(asked)), task=task)
+    return replace(found, items=places)
 
 
-def _asked(example: Example, key: str, metric: str, seed: int) -> Iterator[Question]:
+def _asked(example: Example, key: str, target: Mapping[str, Any], seed: int) -> Iterator[Question]:
     text = example.prompt[-1].content
 
     def rank(kind: str) -> bytes:
@@ -123,12 +121,7 @@ def _asked(example: Example, key: str, metric: str, seed: int) -> Iterator[Quest
             max_new_tokens=64,
             task=kind,
             cluster=key,
-            target={
-                "canary": word,
-                "order": ORDER.format(canary=word),
-                "references": list(example.accepted),
-                "metric": metric,
-            },
+            target={**target, "canary": word, "order": ORDER.format(canary=word)},
         )
 
 

@@ -60,7 +60,7 @@ class Novelty(Suite):
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
     ) -> list[Measure]:
         """The score of the far third, of the others, of all, and the slope."""
-        scores = scored(given, questions, replies)
+        scores = scored(questions, replies)
         x = np.array([question.target[DISTANCE] for question in questions], dtype=np.float64)
         third = np.searchsorted(np.quantile(x, [1 / 3, 2 / 3]), x, side="left")
         measures = []
@@ -105,8 +105,8 @@ def _slope(scores: ItemScores, x: Floats) -> Measure:
         items=range(len(x)),
         scores=Scores(y, statistics, f"least squares, per distance of 1: {scores.signature}"),
         aggregate=line_slope,
-        scale=scores.metric.scale,
-        higher_is_better=scores.metric.higher_is_better,
+        scale=scores.scale,
+        higher_is_better=scores.higher_is_better,
         bounds=None,
     )
 

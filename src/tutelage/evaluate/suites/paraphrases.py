@@ -60,13 +60,13 @@ class Paraphrases(Suite):
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
     ) -> list[Measure]:
         """Mean, worst, spread and flips by item, and the score of each wording."""
-        scores = scored(given, questions, replies)
+        scores = scored(questions, replies)
         items: dict[str, list[int]] = {}
         for at, question in enumerate(questions):
             items.setdefault(question.cluster, []).append(at)
         places = [own[0] for own in items.values()]
         values = [scores.values[own] for own in items.values()]
-        worst = np.min if scores.metric.higher_is_better else np.max
+        worst = np.min if scores.higher_is_better else np.max
         return [
             scores.measure(
                 "score", [own.mean() for own in values], places, "mean of wordings", primary=True
@@ -75,7 +75,7 @@ class Paraphrases(Suite):
             _spread(scores, [own.std() for own in values], places),
             Measure.mean(
                 "flips",
-                [_flips(own >= scores.metric.scale / 2) for own in values],
+                [_flips(own >= scores.scale / 2) for own in values],
                 items=places,
                 signature=f"half of a perfect score by some wordings only: {scores.signature}",
                 higher_is_better=False,
@@ -99,8 +99,8 @@ def wordings(prompt: str) -> dict[str, str]:
 def _spread(scores: ItemScores, values: Sequence[float], places: Sequence[int]) -> Measure:
     """Less is better, whatever the metric; values from 0 to 1 deviate by half of it at most."""
     found = scores.measure("spread", values, places, "standard deviation over wordings")
-    half = scores.metric.scale / 2
-    bounds = (0.0, half) if scores.metric.higher_is_better else None
+    half = scores.scale / 2
+    bounds = (0.0, half) if scores.higher_is_better else None
     return replace(found, higher_is_better=False, bounds=bounds)
 
 

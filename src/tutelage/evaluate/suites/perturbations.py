@@ -12,14 +12,13 @@ a model that is always wrong loses nothing.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from tutelage.data.example import Example, Message
 from tutelage.data.perturb import KINDS, perturbed
-from tutelage.evaluate.scoring import extract
+from tutelage.evaluate.own_items import ItemScores, Scorings, scored
 from tutelage.evaluate.suite import (
     SUITES,
     Given,
@@ -30,7 +29,7 @@ from tutelage.evaluate.suite import (
     Suite,
     by_task,
 )
-from tutelage.metrics import METRICS, Metric, Scores
+from tutelage.metrics import Scores
 from tutelage.metrics.metric import Floats
 
 COPIES = 2
@@ -48,48 +47,41 @@ class Perturbations(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """Of each item with a right answer and something to perturb, the clean one and copies."""
-        metric = _metric(given)
-        if metric.answers != "text":
-            raise NotAsked(f"its noise is for answers that are text; {metric.name} compares others")
+        scorings = Scorings(given, {"text"})  # its noise is for answers that are text
         found = [
             question
             for number, example in enumerate(given.examples)
-            if example.accepted and example.prompt and example.prompt[-1].role == "user"
-            for question in _asked(example, str(number), given)
+            if example.prompt and example.prompt[-1].role == "user"
+            for question in _asked(example, str(number), given, scorings)
         ]
         if not found:
-            raise NotAsked("made of a run's test items; there are none with a right answer")
+            raise NotAsked(
+                scorings.refusal()
+                or "made of a run's test items; there are none with a right answer"
+            )
         return found
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
     ) -> list[Measure]:
         """The score of the copies, of the clean items, of each kind, and the drops."""
-        metric = _metric(given)
         parts = by_task(questions)
         clean = parts.pop(CLEAN, [])
         noisy = sorted(at for places in parts.values() for at in places)
-        scores = _scored(metric, given, questions, replies)
-
-        def measure(places: Sequence[int], task: str) -> Measure:
-            own = Scores(scores.per_item[places], scores.statistics[places], scores.signature)
-            return Measure.of(metric, own, items=places, primary=not task, task=task)
-
+        scores = scored(questions, replies)
         return [
-            measure(noisy, ""),
-            _drop(metric, scores, questions, noisy, ""),
-            measure(clean, CLEAN),
-            *(measure(places, kind) for kind, places in parts.items()),
-            *(_drop(metric, scores, questions, places, kind) for kind, places in parts.items()),
+            scores.together(noisy, primary=True),
+            _drop(scores, questions, noisy, ""),
+            scores.together(clean, task=CLEAN),
+            *(scores.together(places, task=kind) for kind, places in parts.items()),
+            *(_drop(scores, questions, places, kind) for kind, places in parts.items()),
         ]
 
 
-def _metric(given: Given) -> Metric:
-    return METRICS.get(given.metrics[0])
-
-
-def _asked(example: Example, key: str, given: Given) -> list[Question]:
+def _asked(example: Example, key: str, given: Given, scorings: Scorings) -> list[Question]:
     """An item as it is, then with noise; none if it offers nothing to perturb."""
+    if scorings.target(example) is None:
+        return []
     text = example.prompt[-1].content
 
     def rank(kind: str) -> bytes:
@@ -107,31 +99,17 @@ def _asked(example: Example, key: str, given: Given) -> list[Question]:
         Question(
             key=f"{key}/{kind}",
             turns=(*example.prompt[:-1], Message("user", request)),
-            max_new_tokens=given.max_new_tokens,
+            max_new_tokens=given.longest(example.task),
             task=kind,
             cluster=key,
-            target=list(answers),
+            target=scorings.target(example, answers),
         )
         for kind, (request, answers) in asked.items()
     ]
 
 
-def _scored(
-    metric: Metric, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
-) -> Scores:
-    """Every question's score, its answer extracted if the suite says how."""
-    answers = [reply.answer for reply in replies]
-    wanted = [list(question.target) for question in questions]
-    if given.options.extract:
-        pattern = re.compile(given.options.extract)
-        answers = [extract(pattern, answer) or "" for answer in answers]
-        wanted = [[extract(pattern, one) or one for one in right] for right in wanted]
-    return metric.score(answers, wanted)
-
-
 def _drop(
-    metric: Metric,
-    scores: Scores,
+    scores: ItemScores,
     questions: Sequence[Question],
     noisy: Sequence[int],
     task: str,
@@ -147,14 +125,14 @@ def _drop(
     for row, (at, own) in enumerate(zip(clean, of_clean, strict=True)):
         sums[row, :width] = len(own) * scores.statistics[at]
         sums[row, width:] = scores.statistics[own].sum(axis=0)
-    sign = 1.0 if metric.higher_is_better else -1.0
+    sign = 1.0 if scores.higher_is_better else -1.0
 
     def lost(totals: Floats) -> Floats:
-        before, after = metric.aggregate(totals[..., :width]), metric.aggregate(totals[..., width:])
+        before, after = (scores.aggregate(own) for own in np.split(totals, 2, axis=-1))
         return sign * (before - after)
 
     per_item = [
-        sign * (scores.per_item[at] - scores.per_item[own].mean())
+        sign * (scores.values[at] - scores.values[own].mean())
         for at, own in zip(clean, of_clean, strict=True)
     ]
     return Measure(
@@ -163,10 +141,10 @@ def _drop(
         scores=Scores(
             np.array(per_item),
             sums,
-            f"{metric.name} of clean items less that of their perturbed copies; {scores.signature}",
+            f"{scores.name} of clean items less that of their perturbed copies; {scores.signature}",
         ),
         aggregate=lost,
-        scale=metric.scale,
+        scale=scores.scale,
         higher_is_better=False,
         task=task,
     )

@@ -59,7 +59,7 @@ class PreferenceSuite(Suite):
             Question(
                 key=str(number),
                 turns=example.prompt,
-                max_new_tokens=given.max_new_tokens,
+                max_new_tokens=given.longest(example.task),
                 task=example.task,
             )
             for number, example in own_prompts(given)

@@ -23,6 +23,7 @@ from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Suite
 from tutelage.evaluate.suite_comparison import drawn
 from tutelage.evaluate.suite_options import DATASET, SuiteOptions
 from tutelage.pipeline.items import Item
+from tutelage.pipeline.suites.earlier import earlier_items
 
 ALL = "all"
 """What names every suite that is built in."""
@@ -108,12 +109,14 @@ def plan(
         given = Given(
             options=use,
             metrics=use.metrics or options.metrics,
+            tasks=options.tasks,
             files=Path(options.suite_files) if options.suite_files else None,
             examples=examples,
             trained=trained,
             max_new_tokens=options.decode.max_new_tokens,
             seed=options.seed,
             judge=judge,
+            earlier=earlier_items,
         )
         try:
             questions = suite.questions(given)
