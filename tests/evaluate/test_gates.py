@@ -22,6 +22,12 @@ FOUND = {
         ("sums.accuracy>0.4", True),
         ("sums.accuracy >= 0.51", False),
         ("words.chrf < 50", True),
+        ("sums.accuracy < .75", True),
+        ("sums.accuracy < -0.1", False),
+        ("sums.accuracy > -.1", True),
+        ("sums.accuracy < +1.", True),
+        ("sums.accuracy < 1e-3", False),
+        ("words.chrf > 3.9E1", True),
         ("sums/easy.accuracy < 0.8", True),
         ("sums.accuracy worsens", True),
         ("words.chrf worsens", False),
@@ -33,7 +39,20 @@ def test_conditions(condition: str, holds: bool) -> None:
     assert bool(failed([condition], FOUND)) is holds
 
 
-@pytest.mark.parametrize("condition", ["accuracy < 1", "sums.accuracy", "any < 1", "x.y < z", ""])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "accuracy < 1",
+        "sums.accuracy",
+        "any < 1",
+        "x.y < z",
+        "x.y < 5%",
+        "x.y < 1,5",
+        "x.y < .",
+        "x.y < 1e",
+        "",
+    ],
+)
 def test_what_is_no_condition(condition: str) -> None:
     with pytest.raises(ValueError, match="found"):
         checked_conditions([condition])

@@ -25,9 +25,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_BOUND = re.compile(
-    r"\s*(?P<what>\S.*\S)\s*(?P<relation><=|>=|<|>)\s*(?P<number>-?\d+(?:\.\d+)?)\s*"
-)
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_BOUND = re.compile(rf"\s*(?P<what>\S.*\S)\s*(?P<relation><=|>=|<|>)\s*(?P<number>{_NUMBER})\s*")
 _WORSENS = re.compile(r"\s*(?P<what>\S.*\S)\s+worsens\s*")
 ANY = "any"
 OVERALL = "overall"
