@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from tutelage.errors import UserError
-from tutelage.evaluate.gates import Found, checked_conditions, failed
+from tutelage.evaluate.comparison import compare_answers, measures_of
+from tutelage.evaluate.gates import Found, checked_conditions, failed, figures
+from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.scoring import Item, preflight
 
 FOUND = {
     "sums.accuracy": Found(0.5, worsened=True, primary=True),
@@ -67,3 +72,17 @@ def test_worse_than_what() -> None:
     alone = {"sums.accuracy": Found(0.5, worsened=None, primary=True)}
     with pytest.raises(UserError, match="needs two models"):
         failed(["any worsens"], alone)
+
+
+def test_all_trained_and_all_held_out_tasks_have_two_names() -> None:
+    items = [Item(task, task in "cd", ("yes",)) for task in ("a", "b", "c", "d") for _ in range(3)]
+    options = EvaluateOptions(metrics=["exact_match"], resamples=100)
+    tuned = ["yes" if item.held_out else "no" for item in items]
+    changes = compare_answers(items, ["no"] * len(items), tuned, options).changes
+    found = figures([asdict(change) for change in changes])
+    assert {"overall.primary", "held_out.primary", "held_out.exact_match"} <= found.keys()
+    assert (found["overall.primary"].value, found["held_out.primary"].value) == (0, 1)
+    assert set(measures_of(items, options)) == set(found)
+    for name in ("overall", "held_out"):
+        with pytest.raises(UserError, match="over all"):
+            preflight(options, [name])

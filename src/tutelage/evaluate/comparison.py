@@ -104,8 +104,11 @@ def compare_answers(
 def measures_of(items: Sequence[Item], options: EvaluateOptions) -> list[str]:
     """What conditions may call the measures that a comparison on these items will have."""
     groups = grouped(items, options)
-    tasks = [figure(group.task, name) for group, (names, _) in groups.items() for name in names]
-    return [*dict.fromkeys(tasks), figure(OVERALL, PRIMARY_MEAN)]
+    measures = [(group, name) for group, (names, _) in groups.items() for name in names]
+    sides = dict.fromkeys(group.held_out for group in groups)
+    measures += [(Group(OVERALL, held_out), PRIMARY_MEAN) for held_out in sides]
+    named = (figure(group.task, name, held_out=group.held_out) for group, name in measures)
+    return list(dict.fromkeys(named))
 
 
 def _draws(

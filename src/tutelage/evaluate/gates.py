@@ -4,7 +4,8 @@
     SUITE.METRIC worsens        base against tuned, significantly after Holm's correction
     any worsens                 any primary measure of any suite or task
 
-SUITE may be a task of the recipe's own test items, and a part of a suite is SUITE/PART.METRIC.
+SUITE may be a task of the recipe's own test items, `overall` for all that were trained on, or
+`held_out` for all that were not; a part of a suite is SUITE/PART.METRIC.
 What a condition speaks of must be measured: where its suite was not asked, it has failed too.
 """
 
@@ -31,6 +32,8 @@ _WORSENS = re.compile(r"\s*(?P<what>\S.*\S)\s+worsens\s*")
 ANY = "any"
 OVERALL = "overall"
 """What rows over all of a suite, or over all tasks, have in place of a task."""
+HELD_OUT = "held_out"
+"""What conditions call the rows over all tasks that were not trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +144,13 @@ def suite_of(what: str) -> str:
 def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
     """What conditions may speak of, from rows of results or of a run's comparison of its tasks.
 
-    A suite's figure is `suite.metric`, one of a part `suite/part.metric`, a task's `task.metric`.
+    A suite's figure is `suite.metric`, one of a part `suite/part.metric`, a task's `task.metric`;
+    one over all tasks `overall.metric`, or `held_out.metric` of those that were not trained on.
     """
     found = {}
     for row in rows:
-        name = figure(row["task"], row["metric"], row.get("suite"))
+        held_out = row.get("held_out", False)  # which values of one model do not tell
+        name = figure(row["task"], row["metric"], row.get("suite"), held_out=held_out)
         worsened = None
         if "difference" in row:
             worsened = (
@@ -157,10 +162,17 @@ def figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Found]:
     return found
 
 
-def figure(task: str, metric: str, suite: str | None = None) -> str:
-    """What conditions call a measure of a suite, or of one of a run's own tasks."""
+def figure(task: str, metric: str, suite: str | None = None, *, held_out: bool = False) -> str:
+    """What conditions call a measure of a suite, or of one of a run's own tasks.
+
+    Args:
+        task: the task or the part of a suite; `OVERALL` for all.
+        metric: of the measure.
+        suite: None for the run's own tasks.
+        held_out: whether these were not trained on.
+    """
     if suite is None:
-        return f"{task}.{metric}"
+        return f"{HELD_OUT if held_out and task == OVERALL else task}.{metric}"
     return f"{suite}.{metric}" if task == OVERALL else f"{suite}/{task}.{metric}"
 
 

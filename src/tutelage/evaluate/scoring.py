@@ -18,7 +18,7 @@ from tutelage.constraints import holds
 from tutelage.constraints.own import load_kinds
 from tutelage.errors import UserError, unknown_name
 from tutelage.evaluate.forms import form_references, needs_form
-from tutelage.evaluate.gates import OVERALL
+from tutelage.evaluate.gates import HELD_OUT, OVERALL
 from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.entities import check_tags
@@ -88,11 +88,12 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
     for path in options.own_constraints:
         load_kinds(Path(path))
     known = set(tasks)
-    if OVERALL in known:
-        raise UserError(
-            f"a task is called '{OVERALL}', which is the name of the rows over all tasks",
-            fix="give the task another name",
-        )
+    for name, rows in ((OVERALL, "over all tasks"), (HELD_OUT, "over all held-out tasks")):
+        if name in known:
+            raise UserError(
+                f"a task is called '{name}', which is the name of the rows {rows}",
+                fix="give the task another name",
+            )
     lists = {"evaluate.metrics": options.metrics}
     for task, evaluation in options.tasks.items():
         if task not in known:
