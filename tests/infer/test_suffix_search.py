@@ -47,9 +47,9 @@ def place() -> Place:
 
 
 def naive_loss(model: PreTrainedModel, embedded: Tensor, prompt: int) -> Tensor:
-    """Mean loss of the target by the model's own forward pass of embeddings, (tokens, width)."""
+    """Loss of the target by the model's own forward pass of embeddings, (tokens, width)."""
     logits = model(inputs_embeds=embedded[None], use_cache=False).logits[0]
-    return F.cross_entropy(logits[prompt - 1 : -1], torch.tensor(TARGET))
+    return F.cross_entropy(logits[prompt - 1 : -1], torch.tensor(TARGET), reduction="sum")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -98,7 +98,7 @@ def test_a_search_lowers_the_loss_and_says_by_how_much() -> None:
     first, last = suffix_losses(CAUSAL, model, here, [here.start, found.ids], TARGET)
     assert found.losses[0] == pytest.approx(first, abs=1e-5)
     assert found.losses[-1] == pytest.approx(last, abs=1e-5)
-    assert last < first - 0.5
+    assert last < first - 2
     assert here.text(found.ids) is not None  # somebody could type it
     # It went where the gradient sent it: as many tries at random find less.
     assert last < best_of_random(model, SEARCH.steps * SEARCH.candidates)

@@ -94,7 +94,7 @@ class Reply:
         tokens: that were written.
         verdicts: of a judge on the answers, as numbers that the suite knows.
         suffix: that a search put behind the last turn.
-        losses: of the search's target in nats a token: before it, and the least after each step.
+        losses: of the search's target in nats: before it, and the least after each step.
     """
 
     answers: tuple[str, ...] = ()

@@ -44,8 +44,8 @@ class Suffix:
 
     Attributes:
         ids: of the suffix with the least loss that was seen.
-        losses: that least loss before the search and after each step, in nats a token of the
-            target, never rising.
+        losses: that least loss of the whole target, in nats, before the search and after each
+            step; it never rises.
     """
 
     ids: tuple[int, ...]
@@ -102,7 +102,10 @@ def suffix_losses(
     suffixes: Sequence[Sequence[int]],
     target: Sequence[int],
 ) -> list[float]:
-    """Mean loss of a target's tokens behind each of some suffixes, in nats.
+    """Loss of a target behind each of some suffixes, the sum over its tokens in nats.
+
+    The paper's loss is their mean, which falls where this does. But of a beginning that repeats
+    the request most tokens cost nothing: what refuses is the first, and a mean hides it.
 
     Args:
         family: the model's kind.
@@ -120,7 +123,7 @@ def suffix_losses(
         targets = torch.from_numpy(forest.targets).to(model.device)
         values = log_probabilities(hidden[forest.predictors], family.head(model), targets)
         each, of = values.double().cpu().numpy(), forest.occurrences
-        found += (-np.bincount(of.sequences, each[of.targets]) / len(target)).tolist()
+        found += (-np.bincount(of.sequences, each[of.targets])).tolist()
     return found
 
 
@@ -151,7 +154,7 @@ def suffix_gradient(
     layout = family.layout(model, forest, "auto")
     with _frozen(model), _embeddings(model) as embedded, using(layout):
         hidden = family.forest_states(model, forest)[forest.predictors]
-        loss = cross_entropy_sum(hidden, family.head(model), targets, weights / len(target))
+        loss = cross_entropy_sum(hidden, family.head(model), targets, weights)
         (gradient,) = torch.autograd.grad(loss, embedded)
     return gradient[0, len(place.head) : len(place.head) + len(suffix)]
 
