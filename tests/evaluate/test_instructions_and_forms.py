@@ -14,6 +14,7 @@ from tutelage.errors import UserError
 from tutelage.evaluate.comparison import compare_answers
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import Item, check_references, preflight, score_answers
+from tutelage.metrics import METRICS
 from tutelage.metrics.instruction_following import as_references
 
 SHORT = {"id": "count:words", "kwargs": {"at_most": 3}}
@@ -182,3 +183,33 @@ def test_a_file_of_kinds_that_cannot_be_used_leaves_nothing(
             preflight(options(own_constraints=[str(file)]), [])
         assert caught.value.where == str(file)
         assert CONSTRAINTS.names() == before
+
+
+COUNTING = """
+from tutelage.constraints import CONSTRAINTS, Constraint
+
+ASKED = []
+
+@CONSTRAINTS.register("own:counting")
+class Counting(Constraint):
+    def holds(self, response, prompt):
+        ASKED.append(response)
+        return False
+"""
+
+
+def test_an_answer_is_judged_once_for_all_four_figures(tmp_path: Path):
+    file = tmp_path / "counting.py"
+    file.write_text(COUNTING, "utf-8")
+    metrics = [name for name in METRICS.names() if name.startswith("ifeval")]
+    assert len(metrics) == 4
+    chosen = options(metrics=metrics, own_constraints=[str(file)])
+    try:
+        preflight(chosen, ["follow"])
+        asked_of = CONSTRAINTS.get("own:counting").holds.__globals__["ASKED"]
+        items = [asked({"id": "own:counting", "kwargs": {}})] * 2
+        score_answers(items, ["one line", "another"], chosen)
+        # Of a line without asterisks the loose rule has no other variant that is not blank.
+        assert sorted(asked_of) == ["another"] * 2 + ["one line"] * 2
+    finally:
+        CONSTRAINTS.forget("own:counting")

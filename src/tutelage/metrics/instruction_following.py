@@ -3,7 +3,8 @@
 IFEval (Zhou et al. 2023, arXiv:2311.07911) reports four figures: by prompt (all of its instructions
 are followed) and by instruction, each under the strict rule and the loose one
 (`constraints.constraint`). `ifeval` is the strict figure by prompt and brings the others along;
-each is a metric of its own too, so that a comparison tests it. Instructions of one prompt are not
+each is a metric of its own too, so that a comparison tests it; an answer is judged once for all of
+them. Instructions of one prompt are not
 independent: intervals resample prompts, and the figures by instruction are ratios of sums.
 """
 
@@ -50,6 +51,20 @@ def demand(reference: str) -> Demand:
     return Demand(name, constraint(name, kwargs), prompt)
 
 
+@lru_cache(maxsize=16384)
+def _judged(answer: str, references: tuple[str, ...]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Whether an answer follows each of its instructions, strictly and loosely.
+
+    Kept, as the four figures, and those of a task and of all tasks, judge the same answers.
+    """
+    wanted = [demand(text) for text in references]
+    strict, loose = (
+        tuple(rule(each.constraint, answer, each.prompt) for each in wanted)
+        for rule in (holds, holds_loosely)
+    )
+    return strict, loose
+
+
 @dataclass(frozen=True)
 class InstructionFollowing:
     """One of the four figures of IFEval.
@@ -67,13 +82,11 @@ class InstructionFollowing:
     def score(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
         """Judge each answer by each of its instructions, strictly and loosely."""
         demands = [[demand(text) for text in texts] for texts in references]
-        strict, loose = (
-            [
-                [rule(each.constraint, answer, each.prompt) for each in wanted]
-                for answer, wanted in zip(predictions, demands, strict=True)
-            ]
-            for rule in (holds, holds_loosely)
-        )
+        judged = [
+            _judged(answer, tuple(texts))
+            for answer, texts in zip(predictions, references, strict=True)
+        ]
+        strict, loose = ([list(each[rule]) for each in judged] for rule in (0, 1))
         figures = {
             "prompt_strict": _by_prompt(strict),
             "instruction_strict": _by_instruction(strict),
