@@ -69,7 +69,7 @@ def test_four_figures_are_those_counted_by_hand(tmp_path: Path) -> None:
 def test_a_row_that_cannot_be_judged_is_named(
     tmp_path: Path, row: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(UserError, match="row 1") as caught:
+    with pytest.raises(UserError, match="line 3") as caught:
         of_file(tmp_path / "own.jsonl", [ROWS[0], row])
     assert message in str(caught.value)
 

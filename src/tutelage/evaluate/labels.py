@@ -9,14 +9,10 @@ labels differ in length. Nothing is written, so no answer can be outside the lab
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from tutelage.data.example import Message
-from tutelage.data.sources.records import File
-from tutelage.data.sources.streams import lines, opened, text
-from tutelage.errors import UserError
 from tutelage.evaluate.answered import choice_measures
 from tutelage.evaluate.suite import Measure, Question, Reply
 from tutelage.metrics import METRICS
@@ -64,24 +60,3 @@ def label_measures(
     signed = replace(scores, signature=f"{scores.signature}|answers:likeliest choice")
     accuracies = choice_measures(questions, replies)
     return [*accuracies[: 1 if one_length else None], Measure.of(metric, signed)]
-
-
-def text_lines(path: Path, fix: str) -> Iterator[tuple[str, str]]:
-    """The lines of a file that are not blank, each with its place.
-
-    Args:
-        path: a text file, perhaps compressed.
-        fix: what it should be, for messages.
-
-    Raises:
-        UserError: it is not UTF-8, or has no such line.
-    """
-    empty = True
-    with opened(File(str(path), path)) as stream:
-        for line in lines(stream):
-            content = text(line, str(path)).strip()
-            if content:
-                empty = False
-                yield content, f"{path} line {line.number}"
-    if empty:
-        raise UserError("no rows", where=str(path), fix=fix)

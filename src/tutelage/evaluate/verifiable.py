@@ -8,7 +8,7 @@ not independent, so prompts are what is resampled, and a figure by instruction i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ import orjson
 
 from tutelage.constraints import constraint, holds
 from tutelage.data.example import Message
-from tutelage.data.sources.records import File
-from tutelage.data.sources.streams import lines, opened, text
 from tutelage.errors import UserError
 from tutelage.evaluate.suite import Measure, NotAsked, Question, Reply
+from tutelage.evaluate.text_lines import text_lines
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.instruction_following import as_references, demand
 from tutelage.metrics.metric import Floats, mean_of_sums
@@ -48,14 +47,10 @@ def read_questions(path: Path, max_new_tokens: int = LONGEST) -> list[Question]:
         NotAsked: a package that judges one of the instructions is not installed.
         UserError: a row is not of this form, or an instruction of it cannot be judged.
     """
-    with opened(File(str(path), path)) as stream:
-        rows = [
-            _question(content, f"{path} row {number}", str(number), max_new_tokens)
-            for number, content in enumerate(_contents(stream, str(path)))
-        ]
-    if not rows:
-        raise UserError("the file holds no rows", where=str(path), fix=FIX)
-    return rows
+    return [
+        _question(content, where, str(number), max_new_tokens)
+        for number, (content, where) in enumerate(text_lines(path, FIX))
+    ]
 
 
 def figures(questions: Sequence[Question], replies: Sequence[Reply]) -> list[Measure]:
@@ -109,14 +104,6 @@ def _by_kind(wanted: Sequence[Sequence[str]], scores: Scores) -> list[Measure]:
             )
         )
     return measures
-
-
-def _contents(stream: Any, name: str) -> Iterator[str]:
-    """Lines that are not blank."""
-    for line in lines(stream):
-        content = text(line, name).strip()
-        if content:
-            yield content
 
 
 def _question(content: str, where: str, number: str, max_new_tokens: int) -> Question:

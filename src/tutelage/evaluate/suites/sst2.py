@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tutelage.errors import UserError
-from tutelage.evaluate.labels import label_measures, label_question, text_lines
+from tutelage.evaluate.labels import label_measures, label_question
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.text_lines import text_lines
 
 LABELS = ("negative", "positive")
 INSTRUCTION = "Say which sentiment this sentence from a film review has."
