@@ -136,6 +136,49 @@ def test_an_evaluation_adds_to_what_was_found_of_the_same_models(
     assert [one["suite"] for one in left["suites"]] == ["mmlu"]
 
 
+def test_what_an_earlier_run_was_asked_is_asked_again(
+    asked: Path, tuned: Tuned, command: Commands, tmp_path: Path
+) -> None:
+    # Of the run itself, so that the figures must be those of its own evaluation.
+    suite = f'{{suite: earlier, data: "{tuned.folder.path}"}}'
+    settings = ("--set", f"evaluate.suites=[{suite}]", "--set", "evaluate.suite_items=null")
+    out = ("--out", tmp_path / "out")
+    found = command(
+        "eval", asked, "--suite", "earlier", "--json", *settings, *out, cwd=tmp_path
+    ).json()
+    own = {
+        row["task"]: row
+        for row in json.loads((asked / "metrics.json").read_bytes())["comparison"]
+        if row["primary"] and row["task"] != "overall"
+    }
+    rows = {row["task"]: row for row in found["measures"]}
+    assert set(rows) == {"overall", *own}
+    assert rows["overall"]["primary"]
+    assert rows["overall"]["items"] == sum(row["items"] for row in own.values())
+    exact = [task for task, row in own.items() if row["metric"] == "exact_match"]
+    assert exact
+    for task in exact:
+        assert [rows[task][side] for side in ("base", "tuned")] == pytest.approx(
+            [own[task][side] for side in ("base", "tuned")]
+        )
+
+
+def test_an_earlier_run_whose_data_is_another_is_told(
+    asked: Path, tuned: Tuned, command: Commands, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(tuned.folder.path, tmp_path / "other"))
+    rows = (tuned.project / "data.jsonl").read_text()
+    (tmp_path / "data.jsonl").write_text(rows.replace('"output": "', '"output": "no '))
+    recipe = (other / "recipe.yaml").read_text()
+    changed = recipe.replace(str(tuned.project / "data.jsonl"), str(tmp_path / "data.jsonl"))
+    (other / "recipe.yaml").write_text(changed)
+    suite = f'{{suite: earlier, data: "{other}"}}'
+    settings = ("--set", f"evaluate.suites=[{suite}]")
+    said = command("eval", asked, "--suite", "earlier", *settings, cwd=tmp_path)
+    assert said.code == 2
+    assert "was evaluated on a row that is not there any more" in said.err
+
+
 def test_quick_asks_less_and_never_more(asked: Path, files: Path, command: Commands) -> None:
     found = evaluated(command, asked, files, "--quick", "--out", str(asked.parent / "quick"))
     assert found["suites"][0]["items"] == ITEMS

@@ -225,6 +225,23 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class OwnItems:
+    """The test examples of a run, and how its evaluation scores answers to them.
+
+    Attributes:
+        examples: the items.
+        metrics: of tasks that name none.
+        tasks: how single tasks are scored, where that differs.
+        max_new_tokens: longest answer, where a task has none of its own.
+    """
+
+    examples: Sequence[Example]
+    metrics: Sequence[str]
+    tasks: Mapping[str, TaskEvaluation]
+    max_new_tokens: int
+
+
+@dataclass(frozen=True)
 class Given:
     """What a suite may make its questions of.
 
@@ -239,6 +256,7 @@ class Given:
         seed: for what is drawn.
         judge: gives who compares the answers of two models; None where there is nobody, or one
             model alone is asked.
+        earlier: gives what the run in a folder was asked.
     """
 
     options: SuiteOptions
@@ -250,6 +268,7 @@ class Given:
     max_new_tokens: int = 256
     seed: int = 0
     judge: Callable[[], Judge] | None = None
+    earlier: Callable[[Path], OwnItems] | None = None
 
     def longest(self, task: str) -> int:
         """Tokens of the longest answer to a test example of the run."""
