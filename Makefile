@@ -58,6 +58,7 @@ audit-quality: install
 docs: install
 	$(BIN)/python -m tutelage.recipe.reference docs/recipe.md
 	$(BIN)/python -m tutelage.constraints.reference docs/constraints.md
+	$(BIN)/python -m tutelage.pipeline.schemas.generate src/tutelage/pipeline/schemas
 
 clean:
 	rm -rf $(VENV) runs

@@ -27,6 +27,7 @@ from tutelage.cli import (
     learning_curve,
     report,
     run,
+    schema,
     score,
     suites,
     sweep,
@@ -86,6 +87,7 @@ app.command("report")(report.report)
 app.command("chat")(chat.chat)
 app.command("score")(score.score)
 app.command("export")(export.export)
+app.command("schema")(schema.schema)
 app.command("export-data")(export_data.export_data)
 app.command("sweep")(sweep.sweep)
 app.command("learning-curve")(learning_curve.learning_curve)
