@@ -32,6 +32,7 @@ def suites(
             "area": suite.area,
             "title": suite.title,
             "data": suite.data,
+            "needs": suite.data or suite.needs,
             "there": None if files is None or not suite.data else (files / suite.data).exists(),
         }
         for name, suite in ((name, SUITES.get(name)) for name in SUITES.names())
@@ -41,18 +42,18 @@ def suites(
         typer.echo(orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode())
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("area", "suite", "what it asks", "data"):
-        table.add_column(column)
+    table.add_column("suite", no_wrap=True)
+    for column in ("what it asks", "what it needs"):
+        table.add_column(column, overflow="fold")
     area = ""
     for entry in entries:
-        data = entry["data"] or "shipped, or your own"
-        if entry["there"] is False:
-            data += " (not there)"
-        table.add_row(
-            entry["area"] if entry["area"] != area else "", entry["suite"], entry["title"], data
-        )
-        area = entry["area"]
+        if entry["area"] != area:
+            area = entry["area"]
+            table.add_row(area.capitalize(), style="bold")
+        needs = f"{entry['needs']} (not there)" if entry["there"] is False else entry["needs"]
+        table.add_row(entry["suite"], entry["title"], needs)
     Console(highlight=False, markup=False).print(table)
+    typer.echo("files lie below evaluate.suite_files, or are named in `data` of a suite")
     typer.echo("ask with: tutelage eval RUN --suite NAME --set evaluate.suite_files=FOLDER")
 
 

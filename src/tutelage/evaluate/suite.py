@@ -317,14 +317,16 @@ class Suite(ABC):
     Attributes:
         area: what it tells about.
         title: what it asks, for the list of suites.
-        data: the file or folder that it reads below the folder of public sets; empty for what is
-            shipped or made of the run's own examples.
+        data: the file or folder that it reads below the folder of public sets; empty where it reads
+            none.
+        needs: what it is made of then, for the list of suites.
         default: whether it is asked where no suites are named.
     """
 
     area: ClassVar[Area]
     title: ClassVar[str]
     data: ClassVar[str] = ""
+    needs: ClassVar[str] = ""
     default: ClassVar[bool] = False
 
     @abstractmethod

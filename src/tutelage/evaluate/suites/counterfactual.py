@@ -76,6 +76,7 @@ class Counterfactual(Suite):
 
     area = "bias"
     title = "the run's own prompts with another group: does the answer change?"
+    needs = "a run"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

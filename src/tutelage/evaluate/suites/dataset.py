@@ -23,7 +23,7 @@ class Dataset(Suite):
 
     area = "tasks"
     title = "questions of your own, in any format that is read"
-    data = ""
+    needs = "files of your own: evaluate.suites[].data"
 
     def questions(self, given: Given) -> list[Question]:
         """One a row, but for those shown solved."""

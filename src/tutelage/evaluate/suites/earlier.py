@@ -32,6 +32,7 @@ class Earlier(Suite):
 
     area = "forgetting"
     title = "earlier skills: the test items of an earlier run"
+    needs = "the folder of an earlier run in `data`"
 
     def questions(self, given: Given) -> list[Question]:
         """One for each item that the earlier run was evaluated on."""

@@ -31,6 +31,7 @@ class Extraction(Suite):
 
     area = "robustness"
     title = "system-prompt extraction: probes for a secret and for the prompt itself"
+    needs = "nothing: shipped"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

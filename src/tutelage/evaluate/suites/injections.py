@@ -41,6 +41,7 @@ class Injections(Suite):
 
     area = "robustness"
     title = "direct prompt injection: an instruction inside the input of a task"
+    needs = "nothing: a run's items, or shipped ones"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

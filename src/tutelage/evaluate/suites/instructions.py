@@ -27,6 +27,7 @@ class Instructions(Suite):
 
     area = "instruction following"
     title = "verifiable instructions of all kinds, shipped"
+    needs = "nothing: shipped"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

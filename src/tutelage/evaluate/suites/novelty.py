@@ -40,6 +40,7 @@ class Novelty(Suite):
 
     area = "generalisation"
     title = "the run's test items by their instruction's distance from those trained"
+    needs = "a run; the extra audit"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

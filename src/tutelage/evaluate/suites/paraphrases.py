@@ -46,6 +46,7 @@ class Paraphrases(Suite):
 
     area = "generalisation"
     title = "the run's test items in up to seven wordings: mean, worst and spread"
+    needs = "a run"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

@@ -43,6 +43,7 @@ class Perturbations(Suite):
 
     area = "robustness"
     title = "the run's test items under typos, case, spacing, look-alikes, distractors, reordering"
+    needs = "a run"
     default = True
 
     def questions(self, given: Given) -> list[Question]:

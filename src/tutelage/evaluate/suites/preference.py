@@ -49,6 +49,7 @@ class PreferenceSuite(Suite):
 
     area = "instruction following"
     title = "which model's answers to the run's test prompts a judge prefers"
+    needs = "a run, two models and evaluate.judge"
 
     def questions(self, given: Given) -> list[Question]:
         """The run's test prompts, as they are."""
