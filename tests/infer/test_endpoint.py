@@ -190,6 +190,38 @@ def test_a_failure_is_never_an_answer(kind: str, tmp_path: Path) -> None:
             skips.run(requests(5))
 
 
+@pytest.mark.parametrize("on_failure", ["stop", "skip"])
+def test_an_address_where_nobody_listens_is_told_at_once(
+    on_failure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "FIRST_PAUSE", 0.5)  # as it is outside of tests
+    with serving(echo) as server:
+        pass  # its port is closed again
+    asker = endpoint(server, tmp_path / "a.jsonl", retries=8, on_failure=on_failure)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"no connection to 127\.0\.0\.1") as found:
+        asker.ask(requests(50))
+    assert time.monotonic() - began < 3
+    assert server.url in str(found.value) and ERRAND.again in str(found.value)
+
+
+def test_a_server_that_was_there_is_waited_for(tmp_path: Path) -> None:
+    with serving(echo) as server:
+        asker = endpoint(server, tmp_path / "a.jsonl", concurrency=1, on_failure="skip")
+        server.behaviour = lambda number, body: (
+            echo(number, body) if number == 0 else _gone(server, body)
+        )
+        replies = asker.ask(requests(2))
+    assert [reply.text for reply in replies] == ["w0", None]
+    assert replies[1].failed == "given_up" and "5 attempts" in replies[1].detail
+
+
+def _gone(server: ChatServer, body: dict[str, Any]) -> Response:
+    """The last answer is torn, and nobody listens from then on."""
+    server.server.socket.close()
+    return Response(content=completion("w").content, cut=20)
+
+
 def test_an_endpoint_that_is_down_ends_the_work_though_items_may_be_skipped(
     tmp_path: Path,
 ) -> None:
@@ -254,9 +286,11 @@ def test_nothing_is_charged_where_nobody_was_reached(
     def times_out(*_: Any, **__: Any) -> Any:
         raise calls.httpx2.ConnectTimeout("")
 
-    assert asker.ask(requests(1))[0].failed == "given_up"
+    with pytest.raises(UserError, match="Connection refused"):
+        asker.ask(requests(1))
     monkeypatch.setattr(calls.httpx2.Client, "stream", times_out)
-    assert "ConnectTimeout" in asker.ask(requests(1))[0].detail
+    with pytest.raises(UserError, match="ConnectTimeout"):
+        asker.ask(requests(1))
     assert asker.kept.spent == 0
 
 

@@ -3,10 +3,10 @@
 429, 5xx, lost connections, timeouts and torn answers are repeated, with a pause that doubles and is
 drawn at random up to its length ("full jitter": Brooker, Exponential Backoff and Jitter, 2015), so
 that many who were refused together do not come back together. What cannot get better (a wrong key,
-an unknown model, an empty account) ends the whole work at once, before the other items repeat
-the mistake. An answer is read against a deadline and up to a size: a server that drips or floods is
-a server that does not answer. The key goes into one header and nowhere else; a server that repeats
-it in an error message gets it cut out.
+an unknown model, an empty account, an address that there was never a connection to) ends the whole
+work at once, before the other items repeat the mistake. An answer is read against a deadline and up
+to a size: a server that drips or floods is a server that does not answer. The key goes into one
+header and nowhere else; a server that repeats it in an error message gets it cut out.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 LONGEST_WAIT = 600.0
 """Seconds that an endpoint may ask us to wait; a longer wait is for the user to decide."""
 
+LONGEST_CONNECT = 10.0
+"""Seconds until a connection counts as not made; one across the world takes half a second."""
+
 REPEATED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 """Statuses that may be another the next time."""
 
@@ -46,6 +49,9 @@ EMPTY_ACCOUNT = {"insufficient_quota", "billing_hard_limit_reached", "credit_bal
 HOPELESS = {401, 402, 403, 404, 405, 501}
 """Statuses that every other request would get too."""
 
+ANEW = 1
+"""How often a connection is tried again to an address that there was none to yet. A server that was
+there may come back, and is waited for as the recipe says."""
 
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """What goes wrong before a request is sent: nobody charges for it."""
@@ -58,12 +64,21 @@ class _Lost(Exception):  # noqa: N818 (what one attempt came to)
         why: in words.
         wait: seconds that the endpoint asks to wait.
         charged: whether the endpoint may have answered all the same.
+        reached: whether there was a connection.
     """
 
-    def __init__(self, why: str, wait: float | None = None, *, charged: bool = False) -> None:
+    def __init__(
+        self,
+        why: str,
+        wait: float | None = None,
+        *,
+        charged: bool = False,
+        reached: bool = True,
+    ) -> None:
         super().__init__(why)
         self.wait = wait
         self.charged = charged
+        self.reached = reached
 
 
 class Bill(Protocol):
@@ -105,6 +120,7 @@ class Caller:
         self.errand = errand
         self.on_repeat = on_repeat
         self._key = key
+        self._was_reached = False
         headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",  # so that the size read is the size there is
@@ -115,7 +131,9 @@ class Caller:
         many = endpoint.concurrency
         self._client = httpx2.Client(
             headers=headers,
-            timeout=endpoint.timeout,
+            timeout=httpx2.Timeout(
+                endpoint.timeout, connect=min(LONGEST_CONNECT, endpoint.timeout)
+            ),
             limits=httpx2.Limits(max_connections=many, max_keepalive_connections=many),
         )
 
@@ -142,6 +160,9 @@ class Caller:
                 return self._attempt(content)
             except _Lost as lost:
                 why = str(lost)
+                self._was_reached |= lost.reached
+                if not self._was_reached and attempt >= min(ANEW, self.endpoint.retries):
+                    raise self._nobody(why) from None
                 if lost.charged:
                     bill.lost()
                 if attempt == self.endpoint.retries:
@@ -161,9 +182,13 @@ class Caller:
                 received = self._received(response, deadline)
         except UNSENT as error:
             why = str(error) or type(error).__name__
-            raise _Lost(f"no connection to {self.served.host} ({why})") from None
+            raise _Lost(
+                f"no connection to {self.served.host} ({why})",
+                reached=isinstance(error, httpx2.PoolTimeout),
+            ) from None
         except httpx2.TransportError as error:
             raise _Lost(f"{type(error).__name__} from {self.served.host}", charged=True) from None
+        self._was_reached = True
         if response.status_code == httpx2.codes.OK:
             try:
                 return read(received)
@@ -202,6 +227,14 @@ class Caller:
                 fix=f"go on then with `{self.errand.again}`: what was answered is kept",
             )
         raise _Lost(said, wait)
+
+    def _nobody(self, why: str) -> UserError:
+        return UserError(
+            why,
+            where=f"{self.errand.settings}.url: {self.served.url}",
+            fix="see whether the address is right and its server is up, then go on with "
+            f"`{self.errand.again}`",
+        )
 
     def _hopeless(self, status: int, said: str) -> UserError:
         later = f"see to the account, then go on with `{self.errand.again}`: all answers are kept"
