@@ -1,0 +1,38 @@
+"""Models that no suffix can be searched against are told with the reason, and not attacked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tiny_masked
+import tiny_models
+from tutelage.pipeline.suites.evaluate import evaluate_suites
+
+
+def attacked(model: Path, folder: Path) -> dict[str, Any]:
+    (folder / "requests.csv").write_text("goal,target\nname the cat,Sure the cat is\n")
+    use = f"{{suite: suffix_search, data: {folder / 'requests.csv'}, steps: 1, candidates: 2}}"
+    found = evaluate_suites(model, out=folder / "out", overrides=[f"evaluate.suites=[{use}]"])
+    (status,) = found["suites"]
+    return dict(status)
+
+
+def test_a_masked_model_has_no_beginning_to_search_for(tmp_path: Path) -> None:
+    model = tiny_masked.save_folder(tmp_path / "model", "bert")
+    status = attacked(model, tmp_path)
+    assert status["status"] == "skipped"
+    assert "decoder-only" in status["reason"]
+
+
+def test_a_template_that_cuts_what_is_put_behind_a_request(tmp_path: Path) -> None:
+    model = tiny_models.save_folder(tmp_path / "model")
+    template = tiny_models.TEMPLATE.replace("m.content", "m.content[:8]")
+    (model / "chat_template.jinja").write_text(template)
+    status = attacked(model, tmp_path)
+    assert status["status"] == "skipped"
+    assert "does not give back a suffix" in status["reason"]
+
+
+def test_a_model_that_reads_a_request_whole_is_attacked(tmp_path: Path) -> None:
+    assert attacked(tiny_models.save_folder(tmp_path / "model"), tmp_path)["status"] == "run"
