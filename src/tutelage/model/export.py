@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +75,7 @@ def export(
     prompts: Sequence[Sequence[int]],
     family: Family,
     opening: Sequence[int] = (),
+    readme: Callable[[Path, Parity], str] | None = None,
 ) -> Parity:
     """Write a tuned model into a new folder and prove it there.
 
@@ -91,6 +92,8 @@ def export(
         prompts: token ids to compare on; at least one, none empty.
         family: the model's kind.
         opening: what a decoder reads before its answer, if an encoder reads the prompt.
+        readme: gives the text of the folder's `README.md`, told what was written and how it agreed;
+            without it there is none.
 
     Raises:
         UserError: the folder is taken, the method has no such form, the extra `peft` is missing,
@@ -110,7 +113,10 @@ def export(
         _write_tokenizer(tokenizer, template, made, prompts)
         reloaded = _reload(made, form, method, base_folder, family)
         found = [_behave(reloaded, prompt, opening, stop_token_ids) for prompt in prompts]
-        return compare(expected, found)
+        parity = compare(expected, found)
+        if readme is not None:
+            (made / "README.md").write_text(readme(made, parity), encoding="utf-8")
+        return parity
 
 
 def compare(expected: Sequence[Behaviour], found: Sequence[Behaviour]) -> Parity:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from tutelage.data.example import Message
 from tutelage.model.export import Parity
 from tutelage.model.export import export as export_model
+from tutelage.pipeline.card import write_card
 from tutelage.pipeline.workbench import from_run
 from tutelage.recipe import load as load_recipe
 from tutelage.rundir import RunFolder
@@ -55,4 +57,5 @@ def export(run: str | Path, out: str | Path, to: Literal["merged", "adapter"]) -
         prompts=prompts,
         family=bench.family,
         opening=bench.renderer.form.opening,
+        readme=partial(write_card, bench, folder, recipe, to, QUESTIONS[0]),
     )

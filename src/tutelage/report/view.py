@@ -246,14 +246,19 @@ def _points(rows: Sequence[dict[str, Any]], field: str) -> list[tuple[float, flo
     return [(row["step"], row[field]) for row in rows if row[field] is not None]
 
 
-def _commands(evidence: Evidence) -> list[tuple[str, str]]:
-    """What to type to do it again: a purpose and a command each."""
+def versions(evidence: Evidence) -> list[str]:
+    """What pip is to install for the same versions, such as `torch==2.11.0`."""
     packages = evidence.environment.get("packages", {})
-    pinned = [
+    return [
         f"{name}=={version.partition('+')[0]}"  # no index knows a local build such as `+cpu`
         for name in ("tutelage", "torch", "transformers")
         if (version := packages.get(name))
     ]
+
+
+def _commands(evidence: Evidence) -> list[tuple[str, str]]:
+    """What to type to do it again: a purpose and a command each."""
+    pinned = versions(evidence)
     folder = shlex.quote(str(evidence.run.path))
     recipe = shlex.quote(str(evidence.run.recipe))
     trained = bool(evidence.metrics.get("training"))
