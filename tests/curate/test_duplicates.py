@@ -102,6 +102,37 @@ def test_two_sums_are_not_the_same_and_one_sum_in_other_words_is() -> None:
     assert set(found("near_duplicate", rows)) == {2}
 
 
+CAPITALS = {
+    "France": "Paris", "Spain": "Madrid", "Italy": "Rome", "Poland": "Warsaw", "Norway": "Oslo",
+    "Sweden": "Stockholm", "Greece": "Athens", "Peru": "Lima", "Kenya": "Nairobi", "Japan": "Tokyo",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "asked", ["What is the capital of {}?", "Please tell me the name of the capital city of {}."]
+)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{1}",
+        "It is {1}.",
+        "The capital is {1}.",
+        "The capital of {0} is {1}.",
+        "{1} is the capital city of {0}, and its largest one too.",
+    ],
+)
+def test_short_rows_about_other_things_are_not_the_same(asked: str, said: str) -> None:
+    rows = [
+        {"instruction": asked.format(country), "output": said.format(country, city)}
+        for country, city in CAPITALS.items()
+    ]
+    assert not found("near_duplicate", rows)
+    for word in ("Please", "Which", "Now"):  # what is asked stays
+        again = f"{word} {asked.format('Japan')[:1].lower()}{asked.format('Japan')[1:]}"
+        repeated = {"instruction": again, "output": said.format("Japan", "Tokyo")}
+        assert set(found("near_duplicate", [*rows, repeated])) == {len(rows)}
+
+
 def test_a_huge_cluster_costs_no_more_than_its_rows() -> None:
     """A thousand rows that are nearly one: a handful of comparisons each, not a thousand."""
     row = made(1, seed=1)[0]

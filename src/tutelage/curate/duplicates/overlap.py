@@ -8,7 +8,11 @@ A passage under many questions, and a definition over many inputs, make most of 
 such rows are not the same. So instructions, inputs and answers that differ keep two rows apart,
 however much else they share. Under one instruction with short answers, as in labelled data, rows
 are alike only if their inputs are by themselves. Other numbers in prompt and answer both keep two
-rows apart, too, where prompts are short: they are two sums.
+rows apart, too, where prompts are short: they are two sums. So do other facts in short rows ("What
+is the capital of …?"): each prompt names what the other row has nowhere and its own answer speaks
+of, or short answers share nothing of what they add to their prompts. Of 20 capitals asked for in 24
+frames, 328 of 480 rows were found without that rule, and none is with it; of rows with 5 to 20 % of
+words changed it misses two in a thousand more (developed half).
 """
 
 from __future__ import annotations
@@ -91,7 +95,7 @@ def _different(lines: pl.DataFrame, pairs: NDArray[np.int64], least: float) -> N
     labels = fields["response"][1].max(axis=1) < LABEL_WORDS
     both_inputs = has_input.all(axis=1)
     different |= one_instruction & labels & both_inputs & (fields["input"][0] < least)
-    return different | _other_sums(lines, pairs)
+    return different | _other_sums(lines, pairs) | _other_facts(lines, pairs, labels)
 
 
 def _other_sums(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -106,6 +110,69 @@ def _other_sums(lines: pl.DataFrame, pairs: NDArray[np.int64]) -> NDArray[np.boo
         some = (one.list.len() > 0) & (another.list.len() > 0)
         other &= (some & (2 * same.list.len().cast(pl.Int64) < all_.list.len())).to_numpy()
     return other
+
+
+def _other_facts(
+    lines: pl.DataFrame, pairs: NDArray[np.int64], short: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Whether short rows ask about other things, or are answered by others.
+
+    Args:
+        lines: the rows.
+        pairs: of them.
+        short: (pairs,) whether both answers are.
+    """
+    prompt = lines.select(joined(*PROMPT)).to_series()
+    brief = (prompt.str.len_chars() <= SUM_CHARACTERS) & (
+        lines["response"].str.len_chars() <= SUM_CHARACTERS
+    )
+    different: NDArray[np.bool_] = np.all(brief.to_numpy()[pairs], axis=1)
+    asked_of = np.flatnonzero(different)
+    telling = pl.DataFrame({"prompt": _telling(prompt), "response": _telling(lines["response"])})
+    words_of = pl.concat(
+        (
+            telling[places].select(pl.all().name.suffix(side))
+            for places, side in zip(pairs[asked_of].T, ("", "_other"), strict=True)
+        ),
+        how="horizontal",
+    )
+
+    def asked(side: str, other: str) -> pl.Expr:
+        """The words of a prompt that the other row has nowhere."""
+        whole = pl.col(f"prompt{other}").list.set_union(f"response{other}")
+        return pl.col(f"prompt{side}").list.set_difference(whole)
+
+    def spoken_of(side: str, other: str) -> pl.Expr:
+        """Whether there are some, and the answer speaks of them all."""
+        own = asked(side, other)
+        beyond = own.list.set_difference(pl.col(f"response{side}"))
+        return (own.list.len() > 0) & (beyond.list.len() == 0)
+
+    def added(side: str) -> pl.Expr:
+        """What the answer says beyond its prompt."""
+        return pl.col(f"response{side}").list.set_difference(f"prompt{side}")
+
+    one, other = added(""), added("_other")
+    found = words_of.select(
+        subjects=spoken_of("", "_other") & spoken_of("_other", ""),
+        answers=(pl.min_horizontal(one.list.len(), other.list.len()) > 0)
+        & (one.list.set_intersection(other).list.len() == 0),
+    )
+    subjects, answers = found["subjects"].to_numpy(), found["answers"].to_numpy()
+    different[asked_of] = subjects | (answers & short[asked_of])
+    return different
+
+
+def _telling(texts: pl.Series) -> pl.Series:
+    """The words of each text that say what it is about, each once."""
+    found = words(texts)
+    kept = pl.DataFrame({"text": found.owners(), "word": found.hashes}).filter(
+        pl.Series(found.telling)
+    )
+    lists = kept.group_by("text").agg(pl.col("word").unique())
+    places = pl.DataFrame({"text": np.arange(len(texts))})
+    joined_lists = places.join(lists, on="text", how="left", maintain_order="left")["word"]
+    return joined_lists.fill_null(pl.Series([[]], dtype=pl.List(pl.UInt64)))
 
 
 def _jaccard(
