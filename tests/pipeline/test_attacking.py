@@ -7,7 +7,9 @@ from typing import Any
 
 import tiny_masked
 import tiny_models
+from tutelage.evaluate.options import EvaluateOptions
 from tutelage.pipeline.suites.evaluate import evaluate_suites
+from tutelage.pipeline.suites.planning import preflight
 
 
 def attacked(model: Path, folder: Path) -> dict[str, Any]:
@@ -36,3 +38,14 @@ def test_a_template_that_cuts_what_is_put_behind_a_request(tmp_path: Path) -> No
 
 def test_a_model_that_reads_a_request_whole_is_attacked(tmp_path: Path) -> None:
     assert attacked(tiny_models.save_folder(tmp_path / "model"), tmp_path)["status"] == "run"
+
+
+def test_what_a_search_costs_is_told_before_there_is_a_model(tmp_path: Path) -> None:
+    (tmp_path / "requests.csv").write_text("goal,target\na,Sure this is a\nb,Sure this is b\n")
+    use = {"suite": "suffix_search", "steps": 5, "candidates": 7}
+    data = [{"path": str(tmp_path / "requests.csv")}]
+    options = EvaluateOptions.model_validate({"suites": [{**use, "data": data}]})
+    (note,) = preflight(options, [])
+    # Two requests; a suffix of 20 tokens, a target of 14 characters.
+    assert "searches 2 suffixes" in note
+    assert f"up to {2 * 5 * 7 * (20 + 3):,} tokens, and gradients 10 times" in note
