@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from bias_suites import values
 
 from tutelage.data.example import Example, Message, Source
 from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.scoring import Item as ScoredItem
 from tutelage.evaluate.scoring import metrics_of, score_answers
 from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
@@ -17,6 +20,7 @@ from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.novelty import distances, line_slope
 from tutelage.evaluate.suites.paraphrases import wordings
 from tutelage.infer.options import DecodeOptions
+from tutelage.judge import Fence
 from tutelage.metrics import METRICS
 from tutelage.pipeline.suites.planning import plan
 
@@ -75,6 +79,53 @@ def test_an_item_counts_once_whatever_its_wordings() -> None:
     assert values(found, "instruction last") == {"score": 1.0}
     assert [one.metric for one in found if one.primary] == ["score"]
     assert {tuple(one.items) for one in found if not one.task} == {(0, 6)}
+
+
+class Rewording:
+    """A judge that rewords in three ways, one of which asks for something else."""
+
+    def __init__(self) -> None:
+        self.reworded = 0
+
+    def __call__(self, questions: Sequence[Sequence[Message]]) -> list[str | None]:
+        return [self.said(turns[-1].content) for turns in questions]
+
+    def said(self, text: str) -> str:
+        if "other words" in text:
+            self.reworded += 1
+            return json.dumps({"rewordings": ["Tell me that.", "Tell me something else.", "That?"]})
+        return json.dumps({"reason": "so it is", "same": "else" not in text})
+
+
+def test_a_judge_rewords_instructions_and_leaves_inputs() -> None:
+    ask = Rewording()
+    of = given("paraphrases", [example(PARIS, "Paris"), example(REVIEW, "good")], rewordings=3)
+    with pytest.raises(NotAsked, match=r"evaluate\.judge\.model"):
+        SUITES.get("paraphrases").questions(of)
+    of = replace(of, judge=lambda: Judge(ask, Fence(b"secret"), lambda: {"model": "words"}))
+    questions = SUITES.get("paraphrases").questions(of)
+    assert len({one.key for one in questions}) == len(questions) == 6 + 7 + 2 * 2
+    said = [one.turns[-1].content for one in questions if one.task == "reworded"]
+    rest = REVIEW.partition("\n\n")[2]
+    assert said == ["Tell me that.", "That?", f"Tell me that.\n\n{rest}", f"That?\n\n{rest}"]
+    # The rewordings alone are answered right: two of eight wordings, and two of nine.
+    found = measured(
+        of,
+        questions,
+        [
+            {"0": "Paris", "1": "good"}[one.cluster] if one.task == "reworded" else "?"
+            for one in questions
+        ],
+    )
+    assert values(found)["score"] == pytest.approx((2 / 8 + 2 / 9) / 2)
+    assert values(found)["meaning_kept"] == pytest.approx(2 / 3)
+    assert values(found, "reworded") == {"score": 1.0}
+    blank = [Reply(answers=("",))] * len(questions)
+    assert SUITES.get("paraphrases").judged(of, questions, blank, blank).about == {"model": "words"}
+    # Only what will be asked is reworded.
+    ask.reworded = 0
+    SUITES.get("paraphrases").questions(replace(of, most=7))
+    assert ask.reworded == 1
 
 
 def test_error_rates_have_their_worst_at_the_top() -> None:

@@ -254,6 +254,7 @@ class Given:
         trained: gives the examples that the run was tuned on, which takes reading them.
         max_new_tokens: longest answer to these, where their task has none of its own.
         seed: for what is drawn.
+        most: questions that will be asked at most; None for all. Suites need not stop there.
         judge: gives who compares the answers of two models; None where there is nobody, or one
             model alone is asked.
         earlier: gives what the run in a folder was asked.
@@ -267,6 +268,7 @@ class Given:
     trained: Callable[[], Sequence[Example]] = tuple
     max_new_tokens: int = 256
     seed: int = 0
+    most: int | None = None
     judge: Callable[[], Judge] | None = None
     earlier: Callable[[Path], OwnItems] | None = None
 

@@ -67,6 +67,10 @@ class SuiteOptions(Options):
     strength: float = Field(default=0.1, gt=0, le=1)
     """How much noise `perturbations` puts into a prompt: the share of words that are changed."""
 
+    rewordings: int = Field(default=0, ge=0, le=8)
+    """Of each item that `paraphrases` asks, wordings that the judge's model writes and checks
+    (`evaluate.judge`), beside the templates'; 0 asks the templates' alone."""
+
     steps: int = Field(default=16, ge=1)
     """Steps of `suffix_search` for each request; the paper takes 500."""
 

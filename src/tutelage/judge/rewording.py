@@ -23,9 +23,9 @@ _REWORD = """\
 You say requests in other words.
 
 Each rewording must ask for exactly the same: nothing answered, added, left out or made easier, \
-every number, name, quotation and demand on the form of the answer kept. The rewordings must differ \
-from the request and from one another in their words and in how their sentences are built. Keep its \
-language.
+every number, name, quotation and demand on the form of the answer kept. The rewordings must \
+differ from the request and from one another in their words and in how their sentences are built. \
+Keep its language.
 
 Answer with one JSON object and nothing else, with {count} texts:
 {{"rewordings": ["…", "…"]}}

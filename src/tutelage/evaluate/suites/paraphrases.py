@@ -7,6 +7,10 @@ them letter for letter: what is asked stays the same by construction, which rewr
 would have to prove. "instruction last" puts the input before the instruction, where there is an
 input and the instruction does not point at a place ("the text below").
 
+With `rewordings` the judge's model also says each instruction in other words; the input stays as it
+is. Only what keeps its numbers and quotations and is found, in both orders, to ask for the same is
+asked (`judge/rewording.py`); `meaning_kept` is the share that was.
+
 An item's wordings are a cluster, and an item counts once: `score` is the mean over its wordings,
 `worst` the worst of them, `spread` their standard deviation (of all of them, divided by their
 number) and `flips` whether some wordings reach half of a perfect score while others do not.
@@ -21,9 +25,21 @@ from dataclasses import replace
 import numpy as np
 
 from tutelage.evaluate.own_items import ItemScores, asking, divided, own_questions, scored
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.suite import (
+    SUITES,
+    Given,
+    Judged,
+    Measure,
+    NotAsked,
+    Question,
+    Reply,
+    Suite,
+    by_task,
+)
+from tutelage.evaluate.suite_comparison import drawn
+from tutelage.judge import reword
 
-AS_WRITTEN, LAST = "as written", "instruction last"
+AS_WRITTEN, LAST, REWORDED = "as written", "instruction last", "reworded"
 PROMPT = "{prompt}"
 TEMPLATES = {
     AS_WRITTEN: PROMPT,
@@ -50,12 +66,33 @@ class Paraphrases(Suite):
     default = True
 
     def questions(self, given: Given) -> list[Question]:
-        """Every item in every wording that fits it."""
-        return [
-            replace(asking(item, text), key=f"{item.key}/{name}", task=name, cluster=item.key)
-            for item in own_questions(given)
+        """Every item in every wording that fits it.
+
+        Raises:
+            NotAsked: there are no items, or nobody who could reword them.
+        """
+        items = own_questions(given)
+        found = [
+            _worded(item, name, text)
+            for item in items
             for name, text in wordings(item.turns[-1].content).items()
         ]
+        if not given.options.rewordings:
+            return found
+        # What will not be asked need not be reworded: more wordings only make it fewer items.
+        asked = {one.cluster for one in drawn(found, given.most, given.seed)}
+        return _with_rewordings(given, [item for item in items if item.key in asked], found)
+
+    def judged(
+        self,
+        given: Given,
+        questions: Sequence[Question],
+        base: Sequence[Reply],
+        tuned: Sequence[Reply],
+    ) -> Judged:
+        """The replies as they are; who reworded is told."""
+        judge = given.judge if given.options.rewordings else None
+        return Judged(base, tuned, {} if judge is None else judge().about())
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
@@ -81,6 +118,7 @@ class Paraphrases(Suite):
                 signature=f"half of a perfect score by some wordings only: {scores.signature}",
                 higher_is_better=False,
             ),
+            *_meaning_kept(questions, places),
             *(
                 scores.measure("score", scores.values[own], own, "one wording", task=name)
                 for name, own in by_task(questions).items()
@@ -95,6 +133,42 @@ def wordings(prompt: str) -> dict[str, str]:
     if instruction.strip() and given.strip() and not POINTS.search(instruction):
         found[LAST] = f"Input:\n{given}\n\nInstruction:\n{instruction}"
     return found
+
+
+def _worded(item: Question, name: str, text: str, task: str | None = None) -> Question:
+    """An item in a wording."""
+    worded = asking(item, text)
+    return replace(worded, key=f"{item.key}/{name}", task=task or name, cluster=item.key)
+
+
+def _with_rewordings(
+    given: Given, items: Sequence[Question], found: Sequence[Question]
+) -> list[Question]:
+    """The items' wordings, and their instructions in a judge's words."""
+    if given.judge is None:
+        raise NotAsked("has a judge reword what is asked: set evaluate.judge.model or local")
+    judge, wanted = given.judge(), given.options.rewordings
+    parts = [divided(item.turns[-1].content) for item in items]
+    reworded = reword(judge.ask, [instruction for instruction, _ in parts], wanted, judge.fence)
+    questions = [one for one in found if one.cluster in {item.key for item in items}]
+    for item, (_, rest), said in zip(items, parts, reworded, strict=True):
+        kept = {REWORDED: [len(said.kept), wanted]}
+        for number, text in enumerate(said.kept, 1):
+            whole = f"{text}\n\n{rest}" if rest else text
+            questions.append(_worded(item, f"{REWORDED} {number}", whole, REWORDED))
+        at = next(at for at, one in enumerate(questions) if one.cluster == item.key)
+        questions[at] = replace(questions[at], target={**questions[at].target, **kept})
+    return questions
+
+
+def _meaning_kept(questions: Sequence[Question], places: Sequence[int]) -> list[Measure]:
+    """Of each item the share of its rewordings that ask for the same, if it was reworded."""
+    told = [questions[at].target.get(REWORDED) for at in places]
+    if None in told:
+        return []
+    what = "share of the rewordings wanted that ask for the same"
+    shares = [kept / wanted for kept, wanted in told]
+    return [Measure.mean("meaning_kept", shares, items=places, signature=what)]
 
 
 def _spread(scores: ItemScores, values: Sequence[float], places: Sequence[int]) -> Measure:

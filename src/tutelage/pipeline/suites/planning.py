@@ -115,6 +115,7 @@ def plan(
             trained=trained,
             max_new_tokens=options.decode.max_new_tokens,
             seed=options.seed,
+            most=use.max_items or options.suite_items,
             judge=judge,
             earlier=earlier_items,
         )
@@ -123,8 +124,7 @@ def plan(
         except NotAsked as reason:
             found.append(Planned(suite, given, skipped=str(reason)))
             continue
-        most = use.max_items or options.suite_items
-        asked = [_as_used(one, use) for one in drawn(questions, most, options.seed)]
+        asked = [_as_used(one, use) for one in drawn(questions, given.most, options.seed)]
         if not asked:
             found.append(Planned(suite, given, skipped=f"no question of {len(questions)} fits"))
         else:
