@@ -16,11 +16,11 @@ from tutelage.errors import UserError
 
 def evaluate(
     run: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="Run folder, or a model (--suite); or with --out a recipe, of models at endpoints."
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Run folder to make, for a recipe; folder for suites."),
@@ -52,16 +52,21 @@ def evaluate(
     """Ask base and tuned model the held-out items, or suites, and compare them, paired."""
     import orjson
 
-    if suite or against or quick or (Path(run) / "config.json").is_file():
-        _by_suites(run, suite or [], against, out, settings or [], quick=quick, as_json=as_json)
-        return
-    where = Path(run)
     named = {"base": base, "tuned": tuned}
     overrides = [
-        *(_at(endpoint, where) if endpoint else []),
+        *(_at(endpoint, run) if endpoint else []),
         *(settings or []),
         *(f"evaluate.endpoint.{key}={json.dumps(value)}" for key, value in named.items() if value),
     ]
+    if base and against:
+        raise UserError(
+            f"two models to compare with: {against} (--against) and {base} (--base)",
+            fix="leave one out",
+        )
+    if suite or against or quick or run is None or (Path(run) / "config.json").is_file():
+        _by_suites(run, suite or [], against, out, overrides, quick=quick, as_json=as_json)
+        return
+    where = Path(run)
     metrics = _metrics(where, out, overrides, overwrite=overwrite)
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
@@ -73,7 +78,7 @@ def evaluate(
 
 
 def _by_suites(
-    name: str,
+    name: str | None,
     suites: list[str],
     against: str | None,
     out: Path | None,
@@ -108,17 +113,20 @@ def end(metrics: dict[str, Any]) -> None:
         raise typer.Exit(1)
 
 
-def _at(address: str, run: Path) -> list[str]:
+def _at(address: str, run: str | None) -> list[str]:
     """The settings that have both models at an address.
 
     The key that the recipe names is of the host that the recipe names, and sent to no other.
     """
-    from tutelage.infer.options import host_of
+    from tutelage.infer.options import EndpointOptions, host_of
     from tutelage.recipe import load
     from tutelage.rundir import RunFolder
 
-    recipe = run if run.is_file() else RunFolder.open(run).recipe
-    before = load(recipe).recipe.evaluate.endpoint.url
+    before = EndpointOptions().url
+    if run is not None and Path(run).is_file():
+        before = load(Path(run)).recipe.evaluate.endpoint.url
+    elif run is not None and (Path(run) / "recipe.yaml").is_file():
+        before = load(RunFolder.open(run).recipe).recipe.evaluate.endpoint.url
     settings = {"url": json.dumps(address), "tuned_url": "null"}
     if host_of(address) != host_of(before):
         settings["key_variable"] = "null"

@@ -66,7 +66,7 @@ def compare_endpoints(
             items got no answer. What was answered is kept: `again` goes on with the run.
     """
     resolved = load_recipe(recipe, overrides).resolved()
-    _check_both(resolved.evaluate)
+    check_both(resolved.evaluate)
     check_keys(resolved.evaluate)
     RunFolder.check_free(out, overwrite)
     splits, items = _questions(resolved)
@@ -88,17 +88,27 @@ def again(run: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """
     folder = RunFolder.open(run)
     recipe = load_recipe(folder.recipe, overrides).resolved()
-    _check_both(recipe.evaluate)
+    check_both(recipe.evaluate)
     check_keys(recipe.evaluate)
-    _, items = _questions(recipe)
-    if read_json(folder.metrics)["data"]["items_fingerprint"] != _fingerprint(items, recipe.prompt):
-        raise UserError(
-            "the test items are not the ones that this run asked",
-            where=str(folder.path),
-            fix="restore the data files and settings, or begin anew with --out",
-        )
+    _, items = questions_again(folder, recipe)
     with held(folder.path):
         return _compare(recipe, items, folder)
+
+
+def questions_again(run: RunFolder, recipe: Recipe) -> tuple[Splits, list[Item]]:
+    """The rows of such a run, and the items that it asked.
+
+    Raises:
+        UserError: the items are others than the run's.
+    """
+    splits, items = _questions(recipe)
+    if read_json(run.metrics)["data"]["items_fingerprint"] != _fingerprint(items, recipe.prompt):
+        raise UserError(
+            "the test items are not the ones that this run asked",
+            where=str(run.path),
+            fix="restore the data files and settings, or begin anew with --out",
+        )
+    return splits, items
 
 
 def is_elsewhere(run: RunFolder) -> bool:
@@ -200,7 +210,12 @@ def _account(
     }
 
 
-def _check_both(options: EvaluateOptions) -> None:
+def check_both(options: EvaluateOptions) -> None:
+    """See that both models are at endpoints.
+
+    Raises:
+        UserError: one is not.
+    """
     for name in SIDES:
         if options.endpoint.served(name) is None:
             raise UserError(
@@ -231,7 +246,7 @@ def _questions(recipe: Recipe) -> tuple[Splits, list[Item]]:
 def _compare(recipe: Recipe, items: Sequence[Item], run: RunFolder) -> dict[str, Any]:
     options = recipe.evaluate
     started = time.perf_counter()
-    # Both are at endpoints: `_check_both` saw to that.
+    # Both are at endpoints: `check_both` saw to that.
     base, tuned = (cast(Side, asked(name, items, options, recipe.prompt, run)) for name in SIDES)
     found = compare(run, items, base, tuned, options)
     metrics = enter(run, found, options.confidence, time.perf_counter() - started)

@@ -24,7 +24,8 @@ class SuiteStatus(TypedDict):
         metrics: of a suite that names none itself.
         status: whether it was asked.
         reason: why not, or how it broke off.
-        items: how many questions were asked.
+        items: how many questions were asked and answered.
+        left_out: how many a model at an endpoint gave no answer to, with those of their sources.
         seconds: that asking took, of both models.
         judge: who judged the answers, where somebody did, and how far judges may be believed.
     """
@@ -38,6 +39,7 @@ class SuiteStatus(TypedDict):
     status: Literal["run", "skipped", "failed"]
     reason: NotRequired[str]
     items: NotRequired[int]
+    left_out: NotRequired[int]
     seconds: NotRequired[float]
     judge: NotRequired[dict[str, Any]]
 

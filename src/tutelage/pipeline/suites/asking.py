@@ -56,6 +56,10 @@ class Progress:
         self._steps += 1
         self._tell(f"{self._steps:,} steps of searches")
 
+    def answered(self, count: int) -> None:
+        """So many answers came back."""
+        self._tell(f"{count} answered")
+
     def asked(self, count: int) -> None:
         """So many questions have their replies."""
         self._tell(f"{count} of {self._questions} asked")
@@ -78,8 +82,8 @@ class Asker(Protocol):
 
     def ask(
         self, questions: Sequence[Question], system: str | None, progress: Progress
-    ) -> list[Reply]:
-        """The replies in order.
+    ) -> Sequence[Reply | None]:
+        """The replies in order; None where somebody elsewhere gave none, and it may be left out.
 
         Args:
             questions: of one suite.
@@ -88,6 +92,7 @@ class Asker(Protocol):
 
         Raises:
             NotAsked: this model cannot be asked such questions.
+            UserError: a model elsewhere cannot be asked; what it answered is kept.
         """
         ...
 
@@ -282,7 +287,12 @@ class LocalAsker:
         said: dict[str, list[Answer]] = {put.key: [] for put in puts}
         for temperature in sorted({put.question.temperature for put in puts}):
             asked = [
-                (put, Request(put.prompt, put.question.max_new_tokens, _stream(put, sample)))
+                (
+                    put,
+                    Request(
+                        put.prompt, put.question.max_new_tokens, stream_of(put.question, sample)
+                    ),
+                )
                 for put in puts
                 if put.question.temperature == temperature
                 for sample in range(put.question.samples)
@@ -303,6 +313,6 @@ class LocalAsker:
         ]
 
 
-def _stream(put: _Put, sample: int) -> int:
+def stream_of(question: Question, sample: int) -> int:
     """The stream of random numbers of a sample: its own, whatever else is asked."""
-    return zlib.crc32(f"{put.question.key}\0{sample}".encode())
+    return zlib.crc32(f"{question.key}\0{sample}".encode())

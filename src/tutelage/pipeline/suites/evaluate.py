@@ -2,30 +2,44 @@
 
 A run is compared with its own base unless another is named; a model stands alone unless one is.
 The two are loaded one after the other, and never at the same time but where they share a base.
+Either may be a model at an endpoint, which `evaluate.endpoint` names, as for a run's own items.
 """
 
 from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tutelage.data.example import Example
 from tutelage.errors import UserError
 from tutelage.evaluate.gates import Found, figures
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.suite_options import SuiteOptions
+from tutelage.infer.endpoint.errand import Errand
+from tutelage.infer.options import Served
+from tutelage.infer.options import Side as SideName
 from tutelage.pipeline.audited import load_rows
+from tutelage.pipeline.endpoints import (
+    SETTINGS,
+    SIDES,
+    check_both,
+    check_keys,
+    is_elsewhere,
+    questions_again,
+)
 from tutelage.pipeline.prepare import prepare, read
 from tutelage.pipeline.suites.asking import KeptReplies
 from tutelage.pipeline.suites.job import Side, ask, asker, conclude
 from tutelage.pipeline.suites.judges import judge_for
 from tutelage.pipeline.suites.planning import Planned, check_conditions, chosen, plan
 from tutelage.pipeline.suites.results import KEPT
+from tutelage.pipeline.suites.served import ServedAsker
 from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench, from_recipe, from_run
 from tutelage.recipe import Recipe, of_data
@@ -50,11 +64,13 @@ class Target:
         name: as it was given.
         run: its folder, if it is a run.
         recipe: with the model.
+        served: the model at an endpoint, if it is one; nothing is loaded then.
     """
 
     name: str
     run: RunFolder | None
     recipe: Recipe
+    served: Served | None = None
 
     def load(self) -> Workbench:
         """The model; of one that is no run, the untouched one is under `as_base`."""
@@ -83,8 +99,14 @@ def target(name: str | Path, overrides: Sequence[str] = ()) -> Target:
     return Target(str(name), None, of_data(["none.jsonl"], [base, *overrides]).resolved())
 
 
+def at_endpoint(recipe: Recipe, side: SideName) -> Target | None:
+    """The model at an endpoint that a recipe has for one of the two; None if it names none."""
+    served = recipe.evaluate.endpoint.served(side)
+    return None if served is None else Target(served.model, None, recipe, served)
+
+
 def evaluate_suites(
-    name: str | Path,
+    name: str | Path | None = None,
     suites: Sequence[str] = (),
     *,
     against: str | Path | None = None,
@@ -95,9 +117,10 @@ def evaluate_suites(
     """Ask suites of a run or a model, and of what it is compared with.
 
     Args:
-        name: run folder, model folder, or hub id.
+        name: run folder, model folder, or hub id; None for `evaluate.endpoint.tuned` alone.
         suites: which; `all` for every one there is, none for those of the recipe.
-        against: what to compare with; by default a run's own base, and nothing for a model.
+        against: what to compare with; by default `evaluate.endpoint.base`, else a run's own base,
+            and nothing for a model.
         out: where results go; by default into the run, or `evaluations/NAME`.
         quick: ask at most 15 questions of a suite, and search 4 steps.
         overrides: settings such as `evaluate.suite_files=…`.
@@ -109,8 +132,9 @@ def evaluate_suites(
     Raises:
         UserError: something is not as it must be.
     """
-    tuned = target(name, overrides)
+    tuned, other = _sides(name, against, overrides)
     options = tuned.recipe.evaluate
+    check_keys(options)
     if quick:
         few = min(QUICK, options.suite_items or QUICK)
         options = options.model_copy(update={"suite_items": few})
@@ -122,7 +146,6 @@ def evaluate_suites(
             "no suite is named",
             fix="add --suite NAME (`tutelage suites` lists them), or name some in evaluate.suites",
         )
-    other = None if against is None else target(against, overrides)
     folder = _folder(tuned, other, out)
     folder.mkdir(parents=True, exist_ok=True)
     if tuned.run is None:
@@ -134,23 +157,88 @@ def evaluate_suites(
                 sides = {"base": _asked(other, plans, folder), **sides}
             return conclude(folder, plans, sides, options)
     with held(tuned.run.path):
-        bench = tuned.load()
-        plans, own = _planned(bench, tuned.run, folder, options, wanted)
-        kept = KeptReplies(folder / KEPT)
-        side = ask(asker(bench, kept, tuned.run.model), plans, tuned.name, folder)
-        if other is None:
-            base = _base(bench, plans, folder)
-        else:
-            del bench  # one model at a time
-            gc.collect()
-            base = _asked(other, plans, folder)
-        results = conclude(folder, plans, {"base": base, "tuned": side}, options, own)
+        ask_both = _ask_elsewhere if is_elsewhere(tuned.run) else _ask_here
+        planned, sides = ask_both(tuned, tuned.run, other, folder, options, wanted)
+        results = conclude(folder, planned.plans, sides, options, planned.own)
         if folder == tuned.run.suites:
             metrics = read_json(tuned.run.metrics)
             metrics |= {"suites": results, "failed": results["failed"]}
             write_json(tuned.run.metrics, metrics)
             build_report(tuned.run)
     return results
+
+
+def _sides(
+    name: str | Path | None, against: str | Path | None, overrides: Sequence[str]
+) -> tuple[Target, Target | None]:
+    """What is evaluated, and what it is compared with, if that is named.
+
+    Raises:
+        UserError: nothing is named, or two things are to be evaluated.
+    """
+    if name is None:
+        tuned = at_endpoint(of_data(["none.jsonl"], overrides).resolved(), "tuned")
+        if tuned is None:
+            raise UserError(
+                "no model is named",
+                fix="give a run or a model, or with --endpoint ADDRESS --tuned NAME one elsewhere",
+            )
+    else:
+        tuned = target(name, overrides)
+        there = at_endpoint(tuned.recipe, "tuned")
+        if tuned.run is None and there is not None:
+            raise UserError(
+                f"two models are to be evaluated: {name}, and {there.name} at the endpoint",
+                fix=f"leave {name} out; or to compare the two: --tuned {there.name} "
+                f"--against {name}",
+            )
+    other = at_endpoint(tuned.recipe, "base") if against is None else target(against, overrides)
+    return tuned, other
+
+
+def _ask_elsewhere(
+    tuned: Target,
+    run: RunFolder,
+    other: Target | None,
+    folder: Path,
+    options: EvaluateOptions,
+    wanted: Sequence[SuiteOptions],
+) -> tuple[_Own, dict[str, Side]]:
+    """Ask the models of a run in which nothing was trained: both are at endpoints."""
+    check_both(options)
+    _, items = questions_again(run, tuned.recipe)
+    examples = [item.example for item in items]
+    planned = _planned(tuned.recipe, run, examples, folder, options, wanted)
+    base, there = other or at_endpoint(tuned.recipe, "base"), at_endpoint(tuned.recipe, "tuned")
+    sides = {"base": base, "tuned": there}
+    return planned, {
+        side: _asked(one, planned.plans, folder) for side, one in sides.items() if one is not None
+    }
+
+
+def _ask_here(
+    tuned: Target,
+    run: RunFolder,
+    other: Target | None,
+    folder: Path,
+    options: EvaluateOptions,
+    wanted: Sequence[SuiteOptions],
+) -> tuple[_Own, dict[str, Side]]:
+    """Ask a run's tuned model and its base, or what is named in place of either."""
+    bench = tuned.load()
+    planned = _planned(bench.recipe, run, _test_examples(bench, run), folder, options, wanted)
+    there = at_endpoint(tuned.recipe, "tuned")
+    if there is not None:
+        side = _asked(there, planned.plans, folder)
+    else:
+        side = _tuned(bench, run, planned.plans, tuned.name, folder)
+    if other is None:
+        base = _base(bench, planned.plans, folder)
+    else:
+        del bench  # one model at a time
+        gc.collect()
+        base = _asked(other, planned.plans, folder)
+    return planned, {"base": base, "tuned": side}
 
 
 def evaluate_recipe_suites(bench: Workbench, run: RunFolder) -> dict[str, Any]:
@@ -168,34 +256,58 @@ def evaluate_recipe_suites(bench: Workbench, run: RunFolder) -> dict[str, Any]:
     """
     options, folder = bench.recipe.evaluate, run.suites
     folder.mkdir(exist_ok=True)
-    plans, own = _planned(bench, run, folder, options, options.suites)
-    base = _base(bench, plans, folder)
-    kept = KeptReplies(folder / KEPT)
-    tuned = ask(asker(bench, kept, run.model), plans, str(run.path), folder)
-    return conclude(folder, plans, {"base": base, "tuned": tuned}, options, own)
+    examples = _test_examples(bench, run)
+    planned = _planned(bench.recipe, run, examples, folder, options, options.suites)
+    base, tuned = (at_endpoint(bench.recipe, side) for side in SIDES)
+    plans = planned.plans
+    sides = {
+        "base": _asked(base, plans, folder) if base else _base(bench, plans, folder),
+        "tuned": _asked(tuned, plans, folder)
+        if tuned
+        else _tuned(bench, run, plans, str(run.path), folder),
+    }
+    return conclude(folder, plans, sides, options, planned.own)
 
 
-def _planned(
-    bench: Workbench,
-    run: RunFolder,
-    folder: Path,
-    options: EvaluateOptions,
-    wanted: Sequence[SuiteOptions],
-) -> tuple[list[Planned], dict[str, Found]]:
+@dataclass(frozen=True, slots=True)
+class _Own:
     """What a run is asked, and what conditions may speak of besides."""
+
+    plans: Sequence[Planned]
+    own: Mapping[str, Found]
+
+
+def _test_examples(bench: Workbench, run: RunFolder) -> list[Example]:
+    """The examples that a run set aside.
+
+    Raises:
+        UserError: the data has changed since.
+    """
     recipe = bench.recipe
     prepared = prepare(recipe, read(recipe), bench.renderer)
     check_same_items(prepared, run)
+    return [item.example for item in prepared.items]
+
+
+def _planned(
+    recipe: Recipe,
+    run: RunFolder,
+    examples: Sequence[Example],
+    folder: Path,
+    options: EvaluateOptions,
+    wanted: Sequence[SuiteOptions],
+) -> _Own:
+    """What a run is asked."""
     plans = plan(
         options,
         wanted,
-        [item.example for item in prepared.items],
+        examples,
         lambda: load_rows(recipe.data).train,
         judge_for(options.judge, folder, str(run.path), lambda one: target(one).load()),
     )
     own = figures(read_json(run.metrics).get("comparison", []))
     check_conditions(options, plans, own)
-    return plans, own
+    return _Own(plans, own)
 
 
 def _base(bench: Workbench, plans: Sequence[Planned], folder: Path) -> Side:
@@ -205,13 +317,23 @@ def _base(bench: Workbench, plans: Sequence[Planned], folder: Path) -> Side:
         return ask(base, plans, bench.recipe.model.base, folder)
 
 
+def _tuned(
+    bench: Workbench, run: RunFolder, plans: Sequence[Planned], name: str, folder: Path
+) -> Side:
+    """What a run's tuned model replies, which is in place."""
+    return ask(asker(bench, KeptReplies(folder / KEPT), run.model), plans, name, folder)
+
+
 def _asked(one: Target, plans: Sequence[Planned], folder: Path) -> Side:
-    """What a target replies, loaded for this alone."""
+    """What a target replies, loaded for this alone, or asked where it is."""
+    if one.served is not None:
+        errand = Errand(SETTINGS, "tutelage eval … --suite …")
+        there = ServedAsker(one.served, one.recipe, folder, errand)
+        return ask(there, plans, one.name, folder)
     bench = one.load()
     if one.run is None:
         return _base(bench, plans, folder)
-    kept = KeptReplies(folder / KEPT)
-    return ask(asker(bench, kept, one.run.model), plans, one.name, folder)
+    return _tuned(bench, one.run, plans, one.name, folder)
 
 
 def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path:
@@ -220,6 +342,11 @@ def _folder(tuned: Target, other: Target | None, out: str | Path | None) -> Path
     if tuned.run is None:
         return Path(EVALUATIONS) / _slug(tuned, other)
     folder = tuned.run.suites
+    if is_elsewhere(tuned.run) and (other is None or other.served is not None):
+        return folder  # these two are the run's own
+    there = at_endpoint(tuned.recipe, "tuned")
+    if there is not None:
+        return folder / "against" / _slug(there, other)
     return folder if other is None else folder / "against" / _slug(other, None)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import time
 import traceback
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ class Asked:
     """A suite that one model replied to."""
 
     planned: Planned
-    replies: Sequence[Reply]
+    replies: Sequence[Reply | None]
     seconds: float
 
 
@@ -164,9 +164,16 @@ def conclude(
         if isinstance(heard, Missed):
             status.append({**about, **asdict(heard)})
             continue
+        answered, said = _answered(planned, [one.replies for one in heard])
+        if left_out := len(planned.questions) - len(answered.questions):
+            about |= {"left_out": left_out}
+        if not answered.questions:
+            unanswered = Missed("failed", "no question got an answer from every model")
+            status.append({**about, **asdict(unanswered)})
+            continue
         stage(f"{planned.name}: measuring")
         try:
-            found = _measured(folder, planned, tuple(sides), heard, about)
+            found = _measured(folder, answered, tuple(sides), said, about)
         except Exception as error:  # as above
             status.append({**about, **asdict(Missed.failed(error, planned.name, folder))})
             continue
@@ -174,7 +181,7 @@ def conclude(
             measured[side].append(one)
         seconds = sum(one.seconds for one in heard)
         status.append(
-            {**about, "status": "run", "items": len(planned.questions), "seconds": seconds}
+            {**about, "status": "run", "items": len(answered.questions), "seconds": seconds}
         )
     models = {side: one.name for side, one in sides.items()}
     contents = {side: one.content for side, one in sides.items()}
@@ -189,6 +196,25 @@ def _heard(planned: Planned, sides: Mapping[str, Side]) -> list[Asked] | Missed:
     found = [side.found[planned.name] for side in sides.values()]
     missed = [one for one in found if isinstance(one, Missed)]
     return missed[0] if missed else [one for one in found if isinstance(one, Asked)]
+
+
+def _answered(
+    planned: Planned, sides: Sequence[Sequence[Reply | None]]
+) -> tuple[Planned, list[list[Reply]]]:
+    """A suite without what a side left unanswered, and what the sides said to the rest of it.
+
+    A question goes with all of its source: half a pair measures nothing.
+    """
+    questions = planned.questions
+    lost = {
+        question.source
+        for replies in sides
+        for question, reply in zip(questions, replies, strict=True)
+        if reply is None
+    }
+    left = [at for at, question in enumerate(questions) if question.source not in lost]
+    said = [[reply for at in left if (reply := replies[at]) is not None] for replies in sides]
+    return replace(planned, questions=[questions[at] for at in left]), said
 
 
 def _before(
@@ -208,11 +234,10 @@ def _measured(
     folder: Path,
     planned: Planned,
     sides: Sequence[str],
-    heard: Sequence[Asked],
+    said: Sequence[Sequence[Reply]],
     about: dict[str, Any],
 ) -> list[Measured]:
     """Measure a suite's replies of every side, and write them; a judge is told of in `about`."""
-    said = [one.replies for one in heard]
     if tuple(sides) == SIDES:
         judged = planned.suite.judged(planned.given, planned.questions, *said)
         said = [judged.base, judged.tuned]
