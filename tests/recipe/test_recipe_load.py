@@ -15,6 +15,7 @@ from tutelage.data.options import (
     SourceOptions,
     TaskBudget,
 )
+from tutelage.evaluate.forms import form_references
 from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.options import LoraOptions, ModelOptions
@@ -184,6 +185,31 @@ class TestResolve:
         assert recipe.model.base == "owner/name"
         assert recipe.evaluate.general_text == "builtin"
         assert load(written(tmp_path, SHORTEST)).resolved().model == ModelOptions()
+
+    def test_a_run_keeps_the_schema_of_a_form_and_not_its_file(self, tmp_path: Path) -> None:
+        schema = tmp_path / "answer.json"
+        schema.write_text('{\n  "type": "object", "required": ["a: \\u00e9 #"]\n}')
+        form = "{metrics: [json_schema], format: {json_schema: answer.json}}"
+        text = f"{SHORTEST}evaluate: {{tasks: {{sort: {form}}}}}\n"
+        kept = load(written(tmp_path, text)).resolved()
+        wanted = form_references(kept.evaluate.tasks["sort"].format)
+        schema.unlink()
+        folder = tmp_path / "run"
+        folder.mkdir()
+        dump(kept, folder / "recipe.yaml")
+        again = load(folder / "recipe.yaml").resolved()
+        assert again == kept
+        assert form_references(again.evaluate.tasks["sort"].format) == wanted
+
+    @pytest.mark.parametrize("text", [None, "{", "true", f'{{"a": "{"x" * 70_000}"}}'])
+    def test_what_is_no_schema_of_usual_size_stays_a_name(
+        self, tmp_path: Path, text: str | None
+    ) -> None:
+        if text is not None:
+            (tmp_path / "answer.json").write_text(text)
+        settings = ["evaluate.tasks.sort.format.json_schema=answer.json"]
+        kept = load(written(tmp_path, SHORTEST), settings).resolved()
+        assert kept.evaluate.tasks["sort"].format.json_schema == f"{tmp_path}/answer.json"
 
     def test_resolving_twice_changes_nothing(self, tmp_path: Path) -> None:
         once = load(written(tmp_path, SHORTEST)).resolved()

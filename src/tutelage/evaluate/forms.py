@@ -14,7 +14,7 @@ import orjson
 
 from tutelage.constraints import constraint
 from tutelage.errors import UserError
-from tutelage.evaluate.options import AnswerForm
+from tutelage.evaluate.options import WRITTEN_OUT, AnswerForm
 from tutelage.metrics.instruction_following import as_references
 
 
@@ -56,18 +56,20 @@ _GIVE = {
 def _constraints(form: AnswerForm, where: str | None) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Metric, kind and options of each form given."""
     if form.json_schema is not None:
-        schema = _read_schema(Path(form.json_schema))
-        yield "json_schema", "data:json_schema", {"json_schema": schema}
+        yield "json_schema", "data:json_schema", {"json_schema": _schema(form.json_schema, where)}
     if form.regular_expression is not None:
         yield "regular_expression", "data:regular_expression", {"pattern": form.regular_expression}
     if form.label_set is not None:
         yield "label_set", "data:label_set", {"labels": form.label_set}
 
 
-def _read_schema(path: Path) -> Any:
+def _schema(given: str, where: str | None) -> Any:
+    """The schema that is given, or that stands in the file that is."""
+    is_itself = given.startswith(WRITTEN_OUT)
+    place = (f"{where}.json_schema" if where else "json_schema") if is_itself else given
     try:
-        return orjson.loads(path.read_bytes())
+        return orjson.loads(given if is_itself else Path(given).read_bytes())
     except OSError as error:
-        raise UserError(str(error.strerror), where=str(path)) from None
+        raise UserError(str(error.strerror), where=place) from None
     except orjson.JSONDecodeError as error:
-        raise UserError(f"not JSON: {error}", where=str(path)) from None
+        raise UserError(f"not JSON: {error}", where=place) from None

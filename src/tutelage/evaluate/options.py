@@ -12,12 +12,16 @@ from tutelage.evaluate.suite_options import SuiteOptions, checked_pattern
 from tutelage.infer.options import DecodeOptions, EndpointOptions
 from tutelage.options import Options
 
+WRITTEN_OUT = "{"
+"""What a JSON Schema begins with that stands in a recipe itself, and no name of a file."""
+
 
 class AnswerForm(Options):
     """The form that answers must have; the metrics of the same names measure how many have it."""
 
     json_schema: str | None = None
-    """File with a JSON Schema; an answer is JSON that it allows, in a code fence or not."""
+    """File with a JSON Schema, or the schema itself (JSON that begins with a brace), which is what
+    the recipe in a run folder has; an answer is JSON that it allows, in a code fence or not."""
 
     regular_expression: str | None = None
     """Expression that matches the whole answer, in Rust's dialect (no look-around, no

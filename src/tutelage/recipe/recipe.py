@@ -17,7 +17,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from tutelage.data.options import DataOptions
-from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.options import WRITTEN_OUT, EvaluateOptions
 from tutelage.model.options import ModelOptions
 from tutelage.options import Options
 from tutelage.prompt.options import PromptOptions
@@ -39,6 +39,10 @@ parameters; QLoRA's (Dettmers et al. 2023); P-tuning v2's (Liu et al. 2022); tha
 DPO_LEARNING_RATES = {"full": 5e-7, "lora": 5e-6, "prefix": 2.5e-4, "adapter": 7.5e-6}
 """The same with preference pairs: Zephyr's (Tunstall et al. 2023) and its QLoRA recipe's, and for
 the others, of which nothing is published, a fortieth of the rate above, as with these two."""
+
+
+MAX_SCHEMA = 64 * 1024
+"""Characters of a JSON Schema that is written into a recipe, which may itself have 256 KiB."""
 
 
 class Recipe(Options):
@@ -244,7 +248,22 @@ def _resolve_evaluation(section: dict[str, Any], absolute: Callable[[str], str])
     section["own_constraints"] = [absolute(path) for path in section["own_constraints"]]
     for task in section["tasks"].values():
         if task["format"] and task["format"]["json_schema"] is not None:
-            task["format"]["json_schema"] = absolute(task["format"]["json_schema"])
+            task["format"]["json_schema"] = _kept_schema(task["format"]["json_schema"], absolute)
+
+
+def _kept_schema(given: str, absolute: Callable[[str], str]) -> str:
+    """A JSON Schema's text in place of its file's name, so that a run folder needs no other file.
+
+    What cannot be read as one stays a name: the form's own reader says what is wrong with it.
+    """
+    if given.startswith(WRITTEN_OUT):
+        return given
+    path = Path(absolute(given))
+    try:
+        text = orjson.dumps(orjson.loads(path.read_bytes())).decode()
+    except (OSError, orjson.JSONDecodeError):
+        return str(path)
+    return text if text.startswith(WRITTEN_OUT) and len(text) <= MAX_SCHEMA else str(path)
 
 
 def dump(recipe: Recipe, path: str | Path) -> None:
