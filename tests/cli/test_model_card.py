@@ -15,6 +15,7 @@ from huggingface_hub import ModelCard
 
 from commands import Commands
 from tiny_project import Tuned
+from tutelage.recipe import load as load_recipe
 from tutelage.rundir import read_json
 
 
@@ -51,8 +52,14 @@ def test_a_merged_export_tells_of_itself(
     }
     assert metrics["verdict"]["sentence"] in written
     assert (read.library_name, read.base_model, read.license) == ("transformers", None, None)
-    # No folder of this machine, in the recipe either.
-    assert str(tuned.project) not in written and "train:\n    - path: data.jsonl" in written
+    assert str(tuned.project) not in written
+    # The recipe beside the same files is the same recipe.
+    again = Path(shutil.copytree(tuned.project, tmp_path / "again", symlinks=True)) / "recipe.yaml"
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", written, re.DOTALL)
+    again.write_text(recipe)
+    dumped = load_recipe(again).resolved().model_dump_json()
+    run = load_recipe(tuned.folder.recipe).resolved().model_dump_json()
+    assert dumped.replace(str(again.parent), str(tuned.project)) == run
     # What is said to be read is read, and the snippet gives what the run's model says.
     heard = command(
         *("chat", tuned.folder.path, "--max-new-tokens", "6"),

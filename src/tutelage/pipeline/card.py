@@ -49,6 +49,7 @@ def write_card(
         parity: how closely the reloaded export agreed.
     """
     base = recipe.model.base
+    chosen = recipe.model_dump(mode="json", exclude_defaults=True)
     exported = Exported(
         form=form,
         software=_software(written) if form == "adapter" else "transformers",
@@ -58,7 +59,7 @@ def write_card(
         prompts=parity.prompts,
         greedy_tokens=parity.greedy_tokens,
         logit_difference=parity.logit_difference,
-        recipe="\n".join(yaml_lines(_without_folders(recipe.model_dump(mode="json")))),
+        recipe="\n".join(yaml_lines(_without_folders(chosen))),
         base=None if base in PACKAGES or Path(base).exists() else base,
         licence=_licence(base, bench.loaded.folder),
         datasets=[

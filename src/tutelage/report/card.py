@@ -66,7 +66,7 @@ class Exported:
         prompts: that the reloaded model was compared on.
         greedy_tokens: of text compared, all equal.
         logit_difference: the largest, over the largest logit.
-        recipe: of the run as text, without the folders of this machine.
+        recipe: of the run as text, without defaults and the folders of this machine.
         base: the base model's name on the hub, if it has one.
         licence: what the base model's own card says, by the hub's names of such fields.
         datasets: names of the training data on the hub.
