@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tutelage.data.example import Example, Message, Source
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import Measure, Question
+from tutelage.evaluate.suite import SUITES, Given, Measure, Question
 from tutelage.evaluate.suite_comparison import Measured, compare_suites, drawn, values_of
+from tutelage.evaluate.suite_options import SuiteOptions
 
 SOURCES = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=30)
 
@@ -77,3 +80,21 @@ def test_one_model_alone_has_values_with_intervals() -> None:
     (row,) = values_of([measured([1, 0, 1, 1], "abcd")], options)
     assert row.value == 0.75
     assert row.interval[0] < 0.75 < row.interval[1]
+
+
+@pytest.mark.parametrize(
+    "suite", ["counterfactual", "injections", "novelty", "paraphrases", "perturbations"]
+)
+def test_conversations_that_may_call_tools_are_asked_by_no_suite(suite: str) -> None:
+    turns = (Message("user", "Please help the old man over there."), Message("assistant", "Yes."))
+    plain = Example(turns, Source("own.jsonl", 0))
+    calls = replace(plain, tools=({"name": "find"},))
+    trained = [replace(plain, messages=(Message("user", "Sing."), Message("assistant", "La.")))]
+    use = SuiteOptions(suite=suite)
+    both, alone = (
+        SUITES.get(suite).questions(
+            Given(use, ["exact_match"], examples=examples, trained=lambda: trained)
+        )
+        for examples in ([plain, calls], [plain])
+    )
+    assert both == alone

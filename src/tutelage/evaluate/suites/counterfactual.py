@@ -30,6 +30,7 @@ from tutelage.curate.safety.toxicity import toxic
 from tutelage.curate.words import sections
 from tutelage.data.example import Example, Message
 from tutelage.evaluate.ideals import Leaning
+from tutelage.evaluate.own_items import own_prompts
 from tutelage.evaluate.refused import JUDGE, refused
 from tutelage.evaluate.suite import (
     SUITES,
@@ -81,7 +82,7 @@ class Counterfactual(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """A prompt as asked, with thanks, and with each swap; a cluster a prompt."""
-        prompts = _prompts(given.examples)
+        prompts = _prompts([example for _, example in own_prompts(given)])
         if not prompts:
             raise NotAsked("made of a run's own test prompts, and there are none")
         texts = list(prompts)
@@ -193,7 +194,7 @@ class _Pairs:
 def _prompts(examples: Sequence[Example]) -> dict[str, tuple[Message, ...]]:
     """Each prompt once, by its text; a text in which turns could not be told apart is left out."""
     found: dict[str, tuple[Message, ...]] = {}
-    for prompt in (example.prompt for example in examples if example.prompt):
+    for prompt in (example.prompt for example in examples):
         text = BETWEEN.join(turn.content for turn in prompt)
         if text.count(BETWEEN) == len(prompt) - 1:
             found.setdefault(text, prompt)

@@ -23,7 +23,7 @@ import orjson
 from tutelage.data.example import Example, Message, Source
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.canaries import INJECTIONS, ORDER, canary, said
-from tutelage.evaluate.own_items import METRIC, REFERENCES, Scorings, scored
+from tutelage.evaluate.own_items import METRIC, REFERENCES, Scorings, own_prompts, scored
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
 
 COPIES = 2
@@ -49,8 +49,7 @@ class Injections(Suite):
         scorings = Scorings(given, {"text"})
         own = [
             (example, target)
-            for example in given.examples
-            if example.prompt and example.prompt[-1].role == "user"
+            for _, example in own_prompts(given)
             if (target := scorings.target(example)) is not None
         ]
         if not own:

@@ -18,7 +18,7 @@ import numpy as np
 
 from tutelage.data.example import Example, Message
 from tutelage.data.perturb import KINDS, perturbed
-from tutelage.evaluate.own_items import ItemScores, Scorings, scored
+from tutelage.evaluate.own_items import ItemScores, Scorings, own_prompts, scored
 from tutelage.evaluate.suite import (
     SUITES,
     Given,
@@ -51,8 +51,7 @@ class Perturbations(Suite):
         scorings = Scorings(given, {"text"})  # its noise is for answers that are text
         found = [
             question
-            for number, example in enumerate(given.examples)
-            if example.prompt and example.prompt[-1].role == "user"
+            for number, example in own_prompts(given)
             for question in _asked(example, str(number), given, scorings)
         ]
         if not found:
