@@ -20,14 +20,18 @@ from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply, b
 from tutelage.metrics import METRICS
 
 
-def readings(sources: Sequence[SourceOptions]) -> list[Reading]:
-    """Every row of files, in order.
+def readings(sources: Sequence[SourceOptions], seed: int | None = None) -> list[Reading]:
+    """The rows of files, in order.
+
+    Args:
+        sources: the files.
+        seed: of what a source's `limit` draws; None takes every row.
 
     Raises:
         UserError: a row or a file cannot be read: a score over the rest is another one.
     """
     found = []
-    for one in stream(sources, Path()):
+    for one in stream(sources, Path(), seed):
         if isinstance(one, Unread):
             if isinstance(one.defect, UserError):
                 raise one.defect

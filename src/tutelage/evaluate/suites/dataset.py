@@ -28,7 +28,7 @@ class Dataset(Suite):
     def questions(self, given: Given) -> list[Question]:
         """One a row, but for those shown solved."""
         check_metrics(given)
-        return asked(given, readings(given.options.data), given.options.cluster)
+        return asked(given, readings(given.options.data, given.seed), given.options.cluster)
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]

@@ -35,7 +35,7 @@ class DialogSum(Suite):
             path=self.data, format="columns", columns=COLUMNS, instruction=INSTRUCTION
         )
         source = source_of(given, self.data, published)
-        found = asked(given, readings([source]))
+        found = asked(given, readings([source], given.seed))
         return [replace(question, max_new_tokens=LONGEST) for question in found]
 
     def measures(

@@ -39,7 +39,7 @@ class Gsm8k(Suite):
         source = source_of(given, self.data)
         return [
             _demanding(question, f"{source.path} row {question.key}")
-            for question in asked(given, readings([source]))
+            for question in asked(given, readings([source], given.seed))
         ]
 
     def measures(

@@ -28,7 +28,7 @@ class Xquad(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """One a question; those about a passage belong together."""
-        rows = readings([source_of(given, self.data)])
+        rows = readings([source_of(given, self.data)], given.seed)
         return [_demanding(question) for question in asked(given, rows, "context")]
 
     def measures(
