@@ -71,6 +71,15 @@ class SuiteOptions(Options):
     """Of each item that `paraphrases` asks, wordings that the judge's model writes and checks
     (`evaluate.judge`), beside the templates'; 0 asks the templates' alone."""
 
+    rubric: str | None = Field(default=None, min_length=1)
+    """What `rubric` tells the judge that 1 to 5 mean for following, correctness, clarity and
+    safety; null takes the house's words, those of audits."""
+
+    people: str | None = None
+    """JSONL file of answers that people graded, one object a line: `prompt`, `answer` and `grades`,
+    such as `{"clarity": 4}`. The judge of `rubric` grades these as well, and how far it agrees with
+    people is reported."""
+
     steps: int = Field(default=16, ge=1)
     """Steps of `suffix_search` for each request; the paper takes 500."""
 

@@ -1,0 +1,145 @@
+"""How a judge grades each model's answers by the criteria of a rubric.
+
+Single answers are graded, each by itself (Zheng et al. 2023, arXiv:2306.05685, call it single
+answer grading): following, correctness, clarity and safety from 1 to 5, the scale and the fences
+that audits have (`judge/rubric.py`); theirs is one grade from 1 to 10. `graded` is the mean of the
+four. The prompts are the run's own test prompts or those of a file (`data`); nothing is compared
+with their answers. Where the judge says nothing readable of one of the two answers, both count as
+the middle of the scale, so that no model gains by it; `judged` tells how often it did.
+
+A grade is that judge's opinion: `people` measures it against people's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tutelage.evaluate.answered import readings
+from tutelage.evaluate.gradings import SCALE, Grades, agreement_on_grades, grades, read_graded
+from tutelage.evaluate.own_items import own_prompts
+from tutelage.evaluate.preferences import Judge
+from tutelage.evaluate.suite import (
+    SUITES,
+    Given,
+    Judged,
+    Measure,
+    NotAsked,
+    Question,
+    Reply,
+    Suite,
+    by_task,
+)
+from tutelage.judge import CRITERIA
+
+BOUNDS = (float(SCALE[0]), float(SCALE[-1]))
+SIGNATURE = "single answers graded from 1 to 5, the middle where one of the two is not judged"
+
+
+class RubricSuite(Suite):
+    """Written answers of two models, each graded by a third."""
+
+    area = "instruction following"
+    title = "how a judge grades answers by following, correctness, clarity and safety"
+    needs = "a run or `data`, two models and evaluate.judge"
+
+    def questions(self, given: Given) -> list[Question]:
+        """The prompts of the suite's `data`, or the run's test prompts, as they are."""
+        _judge(given)
+        if given.options.people is not None:
+            read_graded(Path(given.options.people))
+        rows = given.options.data
+        examples = [row.example for row in readings(rows, given.seed)] if rows else given.examples
+        found = [
+            Question(
+                key=str(number),
+                turns=example.prompt,
+                max_new_tokens=given.longest(example.task),
+                task=example.task,
+            )
+            for number, example in own_prompts(replace(given, examples=examples))
+        ]
+        if not found:
+            raise NotAsked("made of a run's own test prompts or of `data`; there are none")
+        return found
+
+    def judged(
+        self,
+        given: Given,
+        questions: Sequence[Question],
+        base: Sequence[Reply],
+        tuned: Sequence[Reply],
+    ) -> Judged:
+        """The replies with the judge's grades."""
+        judge, options = _judge(given), given.options
+        one, other = ([reply.answer for reply in side] for side in (base, tuned))
+        found = grades(judge, [asked.turns for asked in questions], one, other, options.rubric)
+        about = judge.about()
+        if options.people is not None:
+            about["people"] = agreement_on_grades(judge, Path(options.people), options.rubric)
+        return Judged(
+            [_with(reply, first) for reply, (first, _) in zip(base, found, strict=True)],
+            [_with(reply, second) for reply, (_, second) in zip(tuned, found, strict=True)],
+            about,
+        )
+
+    def blank(self, question: Question) -> Reply:
+        """An answer that nothing better can be said of than the worst."""
+        return _with(Reply.blank(question), Grades(1.0, *[BOUNDS[0]] * len(CRITERIA)))
+
+    def measures(
+        self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
+    ) -> list[Measure]:
+        """The mean of the criteria, each of them, how many are judged, and the mean by task."""
+        found = [Grades(*reply.verdicts) for reply in replies]
+        tasks = by_task(questions)
+        return [
+            _graded("graded", [one.mean for one in found], range(len(found)), primary=True),
+            *(
+                _graded(name, [one.of(name) for one in found], range(len(found)))
+                for name in CRITERIA
+            ),
+            Measure.mean(
+                "judged",
+                [one.judged for one in found],
+                signature="items both of whose answers have a judgement",
+            ),
+            *(
+                _graded("graded", [found[at].mean for at in places], places, task=task)
+                for task, places in tasks.items()
+                if len(tasks) > 1
+            ),
+        ]
+
+
+def _graded(
+    name: str,
+    values: Sequence[float],
+    places: Sequence[int],
+    *,
+    primary: bool = False,
+    task: str = "",
+) -> Measure:
+    return Measure.mean(
+        name,
+        values,
+        items=places,
+        signature=SIGNATURE,
+        primary=primary,
+        task=task,
+        bounds=BOUNDS,
+    )
+
+
+def _judge(given: Given) -> Judge:
+    if given.judge is None:
+        raise NotAsked("needs two models and a judge: set evaluate.judge.model or local")
+    return given.judge()
+
+
+def _with(reply: Reply, found: Grades) -> Reply:
+    return replace(reply, verdicts=tuple(found))
+
+
+SUITES.register("rubric")(RubricSuite())
