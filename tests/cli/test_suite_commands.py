@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from commands import Commands
 from tiny_project import Tuned
@@ -124,7 +126,7 @@ def test_an_evaluation_adds_to_what_was_found_of_the_same_models(
     }
     assert after["p_corrected"] > before["p_corrected"]
     # Two questions alike are answered once, and both are items.
-    replies = [json.loads(line) for line in (asked / "suites/replies.jsonl").open()]
+    replies = (asked / "suites/replies.jsonl").read_bytes().splitlines()
     assert len(replies) == 2 * (ITEMS + 1)
     assert both["suites"][1]["items"] == 2
     # Of other models nothing stays.
@@ -177,6 +179,38 @@ def test_an_earlier_run_whose_data_is_another_is_told(
     said = command("eval", asked, "--suite", "earlier", *settings, cwd=tmp_path)
     assert said.code == 2
     assert "was evaluated on a row that is not there any more" in said.err
+
+
+def test_an_export_for_lm_eval_asks_what_was_asked(
+    asked: Path, tuned: Tuned, command: Commands, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    told = command("export", asked, "--out", out, "--for", "lm-eval", "--json", cwd=asked).json()
+    assert told["tasks"] == ["tutelage_mmlu"]
+    assert "--tasks tutelage_mmlu" in told["command"]
+    task = json.loads((out / "lm_eval/tutelage_mmlu.yaml").read_bytes())
+    assert task["output_type"] == "multiple_choice"
+    (file,) = task["dataset_kwargs"]["data_files"].values()
+    rows = [json.loads(line) for line in Path(file).read_text().splitlines()]
+    # As the harness does: the likeliest choice behind the text, here one question after another.
+    model = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    stored = pl.read_parquet(asked / "suites/tuned/mmlu.parquet")
+    for row, likelihoods, right in zip(
+        rows, stored["likelihoods"], stored["score:accuracy"], strict=True
+    ):
+        prompt = tokenizer.encode(row["prompt"], add_special_tokens=False)
+        found = []
+        for choice in row["choices"]:
+            ids = tokenizer.encode(row["prompt"] + choice, add_special_tokens=False)
+            logits = model(torch.tensor([ids])).logits[0].log_softmax(-1).tolist()
+            own = range(len(prompt), len(ids))
+            found.append(sum(logits[at - 1][ids[at]] for at in own))
+        assert found == pytest.approx(likelihoods.to_list(), abs=1e-3)
+        assert (found.index(max(found)) == row["target"]) == bool(right)
+    said = command("export", asked, "--out", out / "x", "--suite", "mmlu", cwd=asked)
+    assert said.code == 2
+    assert "--for lm-eval" in said.err
 
 
 def test_quick_asks_less_and_never_more(asked: Path, files: Path, command: Commands) -> None:
