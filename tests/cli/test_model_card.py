@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shutil
 from pathlib import Path
@@ -72,6 +73,19 @@ def test_a_merged_export_tells_of_itself(
     prompt = pl.read_parquet(tuned.folder.tuned_predictions)["prompt"][0]
     assert prompt not in written  # a test item is not published
     assert "<|im_start|>user\nName three colours.<|im_end|>\n<|im_start|>assistant\n```" in written
+
+
+@pytest.mark.parametrize("tuned", ["lora"], indirect=True)
+def test_figures_of_models_elsewhere_are_not_told_of_the_export(
+    command: Commands, tuned: Tuned, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(tuned.folder.path, tmp_path / "run"))
+    metrics = read_json(run / "metrics.json")
+    metrics["endpoints"] = {"tuned": {"model": "elsewhere"}}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    written = exported(command, run, tmp_path / "plain", "merged")
+    assert metrics["verdict"]["sentence"] not in written
+    assert not ModelCard(written).data.eval_results
 
 
 @pytest.mark.parametrize("tuned", ["lora"], indirect=True)

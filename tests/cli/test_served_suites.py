@@ -19,7 +19,7 @@ from tiny_project import Tuned, write_rows
 from tutelage.data.example import Message
 from tutelage.infer.backend import Request
 from tutelage.infer.options import DecodeOptions
-from tutelage.pipeline.suites.evaluate import target
+from tutelage.pipeline.suites.targets import target
 
 NO_PROXY = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 SUMS = [
@@ -157,7 +157,7 @@ def test_an_address_where_nobody_listens_fails_each_suite_at_once(
         pass
     began = time.monotonic()
     said = evaluated(server.url, "--tuned", "better", settings=("evaluate.endpoint.retries=8",))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # eight retries would wait for 84 seconds
     assert said.code == 1
     assert status(printed(said)) == {"sums": "failed", "words": "failed", "chosen": "skipped"}
     assert "no connection to 127.0.0.1" in said.err
@@ -215,17 +215,20 @@ def test_a_run_is_compared_with_a_model_elsewhere(
 def test_a_run_of_two_models_elsewhere_is_asked_suites(
     command: Commands, own_project: Path
 ) -> None:
+    few = ("--set", "evaluate.suite_items=4")
     with serving(doubles) as server:
         names = ("--endpoint", server.url, "--base", "worse", "--tuned", "better")
-        out = ("--out", "run")
-        made = command("eval", "recipe.yaml", *out, *names, cwd=own_project, **NO_PROXY)
-        assert made.code == 0, made.err
-        few = ("--suite", "perturbations", "--set", "evaluate.suite_items=4")
-        found = command("eval", "run", *few, "--json", cwd=own_project, **NO_PROXY).json()
-    assert status(found) == {"perturbations": "run"}
+        own = ("--out", "run", "--set", "evaluate.suites=[perturbations]", "--json")
+        made = command("eval", "recipe.yaml", *own, *names, *few, cwd=own_project, **NO_PROXY)
+        first = made.json()
+        more = ("--suite", "injections", *few)
+        found = command("eval", "run", *more, "--json", cwd=own_project, **NO_PROXY).json()
+    assert status(first["suites"]) == {"perturbations": "run"}
+    assert status(found) == {"perturbations": "run", "injections": "run"}
     metrics = json.loads((own_project / "run/metrics.json").read_bytes())
     assert metrics["suites"] == found
-    assert "perturbations" in (own_project / "run/report.html").read_text(encoding="utf-8")
+    assert metrics["comparison"] == first["comparison"]
+    assert "injections" in (own_project / "run/report.html").read_text(encoding="utf-8")
 
 
 def test_mistakes_are_told(command: Commands, evaluated: Evaluated, folder: Path) -> None:

@@ -237,6 +237,9 @@ def test_queries_are_judged_by_what_they_find(tmp_path: Path) -> None:
         assert connection.execute("pragma foreign_key_list(song)").fetchall()[0][2:5] == (
             ("singer", "by", "id")
         )
+    (folder / "tables.json").write_text(json.dumps([{"db_id": "concert"}]))
+    with pytest.raises(UserError, match="no 'table_names_original'"):
+        asked(what, "spider")
     answers = [
         "```sql\nselect name from singer where age >= 40\n```",
         query[:-2],

@@ -150,7 +150,7 @@ def _metrics(
 
         if run.is_dir():
             raise UserError("a run is evaluated where it is", where=str(run), fix="leave out --out")
-        return compare_endpoints(run, out, overrides, overwrite=overwrite)
+        return _with_suites(out, compare_endpoints(run, out, overrides, overwrite=overwrite), [])
     if run.is_file():
         raise UserError(
             "expected a run folder, found a file",
@@ -164,10 +164,25 @@ def _metrics(
     from tutelage.pipeline import endpoints
 
     if endpoints.is_elsewhere(folder):
-        return endpoints.again(run, overrides)
+        return _with_suites(run, endpoints.again(run, overrides), overrides)
     from tutelage.pipeline.evaluate import evaluate as job
 
     return job(run, overrides)
+
+
+def _with_suites(run: Path, metrics: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """The metrics of a run of models at endpoints, once they were asked its recipe's suites too."""
+    from tutelage.recipe import load
+    from tutelage.rundir import RunFolder, read_json
+
+    folder = RunFolder.open(run)
+    if not load(folder.recipe, overrides).recipe.evaluate.suites:
+        return metrics
+    from tutelage.pipeline.suites.evaluate import evaluate_suites
+
+    evaluate_suites(run, overrides=overrides)
+    found: dict[str, Any] = read_json(folder.metrics)
+    return found
 
 
 def show(metrics: dict[str, Any]) -> None:

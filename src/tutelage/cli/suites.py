@@ -123,4 +123,9 @@ def show_results(results: dict[str, Any]) -> None:
         if suite["status"] != "run":
             what = f"{suite['status']}: {visible(suite['suite'])} ({visible(suite['reason'])})"
             console.print(what, style="red" if suite["status"] == "failed" else "")
+        elif left_out := suite.get("left_out"):
+            console.print(
+                f"left out: {left_out} questions of {visible(suite['suite'])} that a model gave no "
+                "answer to, with those of their sources"
+            )
     console.print(f"in brackets the {100 * results['confidence']:g} % interval")

@@ -7,6 +7,7 @@ transformers makes the prompt that the model was trained on is tried before it i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from tutelage.prompt.system import with_system
 from tutelage.recipe import Recipe
 from tutelage.recipe.writing import yaml_lines
 from tutelage.report.card import Asking, Exported, card
-from tutelage.report.evidence import read_evidence
+from tutelage.report.evidence import Evidence, read_evidence
 from tutelage.rundir import RunFolder
 
 LICENCE = ("license", "license_name", "license_link")
@@ -68,7 +69,7 @@ def write_card(
             if source.path.startswith(HUB)
         ],
     )
-    return card(read_evidence(run), exported)
+    return card(_of_these_two(read_evidence(run)), exported)
 
 
 def _software(adapter: Path) -> Literal["peft", "attach"]:
@@ -101,6 +102,15 @@ def _asking(bench: Workbench, recipe: Recipe, question: str) -> Asking:
         stop_token_ids=sorted(bench.stop_ids),
         longest=recipe.evaluate.decode.max_new_tokens,
     )
+
+
+def _of_these_two(evidence: Evidence) -> Evidence:
+    """The evidence without a comparison in which a model at an endpoint took part."""
+    if not evidence.metrics.get("endpoints"):
+        return evidence
+    compared = ("verdict", "comparison", "evaluation")
+    metrics = {name: told for name, told in evidence.metrics.items() if name not in compared}
+    return replace(evidence, metrics=metrics, comparison=())
 
 
 def _licence(base: str, folder: Path) -> Mapping[str, str]:

@@ -41,7 +41,7 @@ class Spider(Suite):
         """One a question, with its database's schema."""
         path = given.path(self.data)
         rows = _rows(path)
-        schemas = {str(one["db_id"]): one for one in _read(path.parent / "tables.json")}
+        schemas = _schemas(path.parent / "tables.json")
         for name in dict.fromkeys(row["db_id"] for row in rows):
             if not _database(path, name).is_file():
                 raise NotAsked(f"needs the databases of the release: {_database(path, name)}")
@@ -122,6 +122,24 @@ def _rows(path: Path) -> list[Mapping[str, str]]:
                 fix=FIX,
             )
     return rows
+
+
+def _schemas(path: Path) -> dict[str, Mapping[str, Any]]:
+    """Of each database its entry in `tables.json`."""
+    needed = (
+        *("db_id", "table_names_original", "column_names_original", "column_types"),
+        *("primary_keys", "foreign_keys"),
+    )
+    entries = _read(path)
+    for number, entry in enumerate(entries):
+        missing = [name for name in needed if name not in entry]
+        if missing:
+            raise UserError(
+                f"not a schema: no '{missing[0]}'",
+                where=f"{path} row {number}",
+                fix=f"expected the release's tables.json, with {', '.join(needed)}",
+            )
+    return {str(entry["db_id"]): entry for entry in entries}
 
 
 def _read(path: Path) -> list[Mapping[str, Any]]:
