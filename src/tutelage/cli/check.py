@@ -103,11 +103,14 @@ def show(found: Check) -> None:
     )
     for seen in found.foresight:
         corrected = f"; {seen.tests} tasks are corrected for" if seen.tests > 1 else ""
+        shares = {"graded score": seen.graded, "right or wrong": seen.right_or_wrong}
+        sizes = [f"{100 * share:.0f} points of 100 ({of})" for of, share in shares.items() if share]
+        never = [of for of, share in shares.items() if share is None]
+        said = f"4 times in 5: a change of {', '.join(sizes)}" if sizes else ""
+        if never:
+            said += f"{'; ' if said else ''}too few to find any change ({', '.join(never)})"
         console.print(
-            f"can show    with {seen.items:,} items a task, 4 times in 5: a change of "
-            f"{_points(seen.graded)} (graded score), {_points(seen.right_or_wrong)} "
-            f"(right or wrong){corrected}",
-            soft_wrap=True,
+            f"can show    with {seen.items:,} items a task, {said}{corrected}", soft_wrap=True
         )
     for note in found.notes:
         console.print(f"note        {note}", soft_wrap=True)
@@ -130,11 +133,6 @@ def _show_mixture(mixture: dict[str, Any], console: Console) -> None:
             )
     if len(tasks) > TASKS:
         console.print(f"              and {len(tasks) - TASKS:,} more (--json has all)")
-
-
-def _points(share: float | None) -> str:
-    """A change as points of 100."""
-    return "no size" if share is None else f"{100 * share:.0f} points of 100"
 
 
 def _duration(seconds: float) -> str:

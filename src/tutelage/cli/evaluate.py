@@ -101,6 +101,9 @@ def _by_suites(
     else:
         show_results(results)
         typer.echo(f"results: {results['folder']}")
+        page = Path(results["folder"]) / "report.html"  # a run's own suites are in the run's
+        if page.exists():
+            typer.echo(f"report: {page}")
     end(results)
 
 

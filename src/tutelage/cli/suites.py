@@ -9,6 +9,9 @@ import typer
 
 from tutelage.cli.arguments import AsJson
 
+NAME = 16
+"""Columns that a model's name takes at the head of a table."""
+
 COLOURS = {True: "green", False: "red", None: ""}
 """Of what is significantly better, worse, or neither."""
 
@@ -79,25 +82,29 @@ def compare(
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         return
     for name, results in found.items():
-        typer.echo(f"{evaluations[0]} (base) against {name} (tuned)")
+        typer.echo(f"{name} against {evaluations[0]}")
         show_results(results)
+        typer.echo(f"report: {Path(results['folder']) / 'report.html'}")
 
 
 def show_results(results: dict[str, Any]) -> None:
     """Print every suite as run, skipped or failed, with its primary measures and intervals."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from tutelage.evaluate.direction import better
     from tutelage.evaluate.gates import OVERALL
-    from tutelage.report.text import visible
+    from tutelage.report.suites import names_of
+    from tutelage.report.text import clip, visible
 
     compared = "tuned" in results["models"]
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("suite", "measure"):
         table.add_column(column, no_wrap=True)
-    for column in ("n", *(("base", "tuned", "difference", "p (Holm)") if compared else ("value",))):
-        table.add_column(column, justify="right", no_wrap=True)
+    sides = [clip(name, NAME) for name in names_of(results["models"])]
+    for column in ("n", *((*sides, "difference", "p (Holm)") if compared else ("value",))):
+        table.add_column(Text(column), justify="right", no_wrap=True)
     for row in results["measures"]:
         if row["task"] != OVERALL or not row["primary"]:
             continue

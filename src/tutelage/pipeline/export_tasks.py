@@ -24,10 +24,10 @@ from tutelage.evaluate.own_items import REFERENCES
 from tutelage.evaluate.suite import Question
 from tutelage.evaluate.suites.gsm8k import ANY, MARKED, number
 from tutelage.evaluate.suites.mmlu import LETTERS
-from tutelage.pipeline.suites.results import RESULTS, read_replies
+from tutelage.pipeline.suites.results import read_replies
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.system import with_system
-from tutelage.rundir import RunFolder, read_json
+from tutelage.rundir import RESULTS, RunFolder, read_json
 
 TASKS = "lm_eval"
 """In the exported folder: the tasks."""

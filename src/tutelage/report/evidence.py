@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from tutelage.errors import UserError
@@ -15,7 +16,7 @@ from tutelage.evaluate.direction import better
 from tutelage.report.answers import Answer, Scoring, read_answers
 from tutelage.report.figures import Change
 from tutelage.report.figures.intervals import Verdict
-from tutelage.report.suite_items import SuiteItem, read_suite_items
+from tutelage.report.suite_items import SIDES, SuiteItem, read_suite_items
 from tutelage.rundir import RunFolder, TrainLog, read_json
 
 SCHEMA = 1
@@ -142,7 +143,7 @@ def read_evidence(run: RunFolder) -> Evidence:
         environment=read_json(run.environment) if run.environment.exists() else {},
         recipe=run.recipe.read_text(encoding="utf-8") if run.recipe.exists() else "",
         answers=_answers(run, comparison),
-        suite_items=_suite_items(run, metrics.get("suites")),
+        suite_items=suite_items(run.suites, metrics.get("suites")),
     )
 
 
@@ -165,11 +166,20 @@ def _answers(run: RunFolder, comparison: tuple[Comparison, ...]) -> list[Answer]
     return read_answers(run.base_predictions, run.tuned_predictions, primary)
 
 
-def _suite_items(run: RunFolder, results: Mapping[str, Any] | None) -> dict[str, list[SuiteItem]]:
+def suite_items(folder: Path, results: Mapping[str, Any] | None) -> dict[str, list[SuiteItem]]:
+    """By suite the questions worth reading.
+
+    Args:
+        folder: in which the replies lie, a folder a side.
+        results: of suites; None where none was asked.
+
+    Raises:
+        UserError: replies are damaged.
+    """
     if results is None:
         return {}
     primary = {one["suite"]: "" for one in results["suites"] if one["status"] == "run"}
     for row in results["measures"]:
         if row["primary"] and row["task"] == OVERALL:
             primary[row["suite"]] = primary.get(row["suite"]) or row["metric"]
-    return read_suite_items(run.suites, primary)
+    return read_suite_items(folder, primary, tuple(results.get("models", SIDES)))

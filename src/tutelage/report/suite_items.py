@@ -8,7 +8,7 @@ the likeliest choices stand for the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from tutelage.errors import UserError
 from tutelage.evaluate.own_items import EXTRACT, METRIC, REFERENCES
 from tutelage.report.answers import SHOWN_ANSWER, read_table
 from tutelage.report.text import Piece, compare_words, excerpt
+
+SIDES = ("base", "tuned")
+"""Folders of two models' replies; one that stands alone has `model`."""
 
 SHOWN_ITEMS = 12
 """Items of a suite that the page holds; all of them are in its Parquet files."""
@@ -51,14 +54,16 @@ class Said:
         """The first answer, cut if it is very long."""
         return excerpt(self.answers[0], SHOWN_ANSWER) if self.answers else ""
 
-    def pieces(self, other: Said) -> list[Piece]:
-        """The first answer divided by whether the other model says the same."""
+    def pieces(self, other: Said | None) -> list[Piece]:
+        """The first answer divided by whether the other model, if there is one, says the same."""
+        if other is None:
+            return [Piece(self.first, shared=False)]
         return compare_words(self.first, other.first)
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteItem:
-    """One question as both models met it.
+    """One question as the models met it.
 
     Attributes:
         key: its name within the suite.
@@ -66,8 +71,8 @@ class SuiteItem:
         asked: the conversation as readable text; empty where plain texts are weighed.
         expected: what a reply is compared with, as text; empty if there is no such thing.
         metric: the primary measure, whose scores are told; empty if it has none by item.
-        base: what the base model said.
-        tuned: what the tuned model said.
+        base: what the base model said; None where one model stands alone.
+        tuned: what the tuned model said, or the one that stands alone.
     """
 
     key: str
@@ -75,16 +80,19 @@ class SuiteItem:
     asked: str
     expected: str
     metric: str
-    base: Said
+    base: Said | None
     tuned: Said
 
 
-def read_suite_items(folder: Path, primary: Mapping[str, str]) -> dict[str, list[SuiteItem]]:
+def read_suite_items(
+    folder: Path, primary: Mapping[str, str], sides: Sequence[str] = SIDES
+) -> dict[str, list[SuiteItem]]:
     """The items worth reading of every suite whose replies lie beside its figures.
 
     Args:
-        folder: `suites/` of a run, with `base/SUITE.parquet` and `tuned/SUITE.parquet`.
+        folder: `suites/` of a run or an evaluation, with `SIDE/SUITE.parquet`.
         primary: by suite that was asked its first primary measure; empty where it has none.
+        sides: `base` and `tuned`, or `model` alone.
 
     Returns:
         At most `SHOWN_ITEMS` by suite.
@@ -94,29 +102,33 @@ def read_suite_items(folder: Path, primary: Mapping[str, str]) -> dict[str, list
     """
     found = {}
     for name, metric in primary.items():
-        base, tuned = (folder / side / f"{name}.parquet" for side in ("base", "tuned"))
-        if base.exists() and tuned.exists():
-            found[name] = _items(base, tuned, metric)
+        paths = [folder / side / f"{name}.parquet" for side in sides]
+        if all(path.exists() for path in paths):
+            found[name] = _items(paths, metric)
     return found
 
 
-def _items(base: Path, tuned: Path, metric: str) -> list[SuiteItem]:
-    tables = [read_table(path) for path in (base, tuned)]
+def _items(paths: Sequence[Path], metric: str) -> list[SuiteItem]:
+    tables = [read_table(path) for path in paths]
     try:
-        before, after = (table.sort("key") for table in tables)
+        before, after = (tables[at].sort("key") for at in (0, -1))
         if not before["key"].equals(after["key"]):
             raise UserError(
                 "base and tuned replies are not to the same questions",
-                where=f"{base} and {tuned}",
+                where=" and ".join(map(str, paths)),
                 fix="ask the suite again: `tutelage eval RUN --suite NAME`",
             )
         column = f"score:{metric}"
         by = column if column in before.columns and column in after.columns else ""
         order = _most_changed_first(tables[0]["key"], before, after, by)
-        return [_item(before.row(at, named=True), after.row(at, named=True), by) for at in order]
+        alone = len(tables) == 1
+        return [
+            _item(None if alone else before.row(at, named=True), after.row(at, named=True), by)
+            for at in order
+        ]
     except (pl.exceptions.PolarsError, KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"no replies of a suite: {error}", where=str(base), fix="ask the suite again"
+            f"no replies of a suite: {error}", where=str(paths[0]), fix="ask the suite again"
         ) from error
 
 
@@ -134,16 +146,16 @@ def _most_changed_first(
     return [at for *_, at in sorted(rows)[:SHOWN_ITEMS]]
 
 
-def _item(before: Mapping[str, Any], after: Mapping[str, Any], column: str) -> SuiteItem:
-    question = orjson.loads(before["question"])
+def _item(before: Mapping[str, Any] | None, after: Mapping[str, Any], column: str) -> SuiteItem:
+    question = orjson.loads(after["question"])
     choices = question["choices"] or question["texts"]
     return SuiteItem(
-        key=before["key"],
-        task=before["task"],
+        key=after["key"],
+        task=after["task"],
         asked=_conversation(question["turns"]),
         expected=_expected(question["target"]),
         metric=column.removeprefix("score:"),
-        base=_said(before, choices, column),
+        base=None if before is None else _said(before, choices, column),
         tuned=_said(after, choices, column),
     )
 

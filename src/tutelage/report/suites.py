@@ -7,12 +7,62 @@ it was not: a matrix that left it out would look complete.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from tutelage.evaluate.suite import AREAS
 from tutelage.report.evidence import OVERALL, Comparison, comparison_rows
+from tutelage.report.figures.intervals import Verdict
+
+
+class Names(NamedTuple):
+    """What the two models of a comparison are called; `base` is empty where one stands alone."""
+
+    base: str
+    tuned: str
+
+
+def names_of(models: Mapping[str, str]) -> Names:
+    """What to call the models of results: as short as tells them apart.
+
+    Args:
+        models: `models` of `results.json`: a path, a hub id or a name, by side.
+    """
+    given = {side: name.rstrip("/") for side, name in models.items()}
+    if "tuned" not in given:
+        return Names("", Path(given["model"]).name or given["model"])
+    short = {side: Path(name).name or name for side, name in given.items()}
+    if short["base"] != short["tuned"]:
+        return Names(short["base"], short["tuned"])
+    if given["base"] != given["tuned"]:
+        return Names(given["base"], given["tuned"])
+    return Names(*(f"{given[side]} ({side})" for side in ("base", "tuned")))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One measure of a model that stands alone: a row of its `results.json`."""
+
+    task: str
+    metric: str
+    primary: bool
+    items: int
+    scale: float
+    higher_is_better: bool | None
+    value: float | None
+    interval: tuple[float | None, float | None]
+
+    @property
+    def digits(self) -> int:
+        """Decimals worth printing: three on a scale of 1, one on a scale of 100."""
+        return 3 if self.scale == 1 else 1
+
+    @property
+    def verdict(self) -> Verdict:
+        """Nothing is better or worse without another model."""
+        return "unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +85,9 @@ class SuiteLines:
     status: str
     reason: str
     items: int
-    primary: list[Comparison]
-    others: list[Comparison]
-    parts: list[Comparison]
+    primary: list[Comparison | Value]
+    others: list[Comparison | Value]
+    parts: list[Comparison | Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +108,16 @@ class AreaLines:
 
 
 def areas(results: Mapping[str, Any] | None) -> list[AreaLines]:
-    """The areas in the report's order, each with what was to be asked of both models.
+    """The areas in the report's order, each with what was to be asked.
 
     Args:
-        results: `suites` of `metrics.json`; None where none was asked.
+        results: of suites, of one model or of two; None where none was asked.
     """
     if results is None:
         return []
-    rows: dict[str, list[Comparison]] = {}
+    rows: dict[str, list[Comparison | Value]] = {}
     for plain in results["measures"]:
-        rows.setdefault(plain["suite"], []).extend(comparison_rows([plain]))
+        rows.setdefault(plain["suite"], []).append(_row(plain))
     lines = [
         AreaLines(
             area,
@@ -82,7 +132,13 @@ def areas(results: Mapping[str, Any] | None) -> list[AreaLines]:
     return [area for area in lines if area.suites]
 
 
-def _lines(about: Mapping[str, Any], rows: list[Comparison]) -> SuiteLines:
+def _row(plain: Mapping[str, Any]) -> Comparison | Value:
+    if "difference" in plain:
+        return comparison_rows([plain])[0]
+    return Value(**{each.name: plain[each.name] for each in fields(Value)})
+
+
+def _lines(about: Mapping[str, Any], rows: Sequence[Comparison | Value]) -> SuiteLines:
     whole = [row for row in rows if row.task == OVERALL]
     return SuiteLines(
         name=about["suite"],

@@ -30,7 +30,7 @@ from tutelage.report.figures import (
     training_curves,
 )
 from tutelage.report.figures.intervals import Verdict
-from tutelage.report.suites import areas
+from tutelage.report.suites import Names, areas
 
 PANELS = 24
 """Tasks whose losses are drawn: those that weighed most."""
@@ -76,6 +76,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "selections": selections,
         "areas": areas(metrics.get("suites")),
         "suite_items": evidence.suite_items,
+        "sides": Names("Base", "Tuned"),
         "conditions_failed": (metrics.get("suites") or {}).get("failed", []),
         "answers": len(evidence.answers),
         "environment": evidence.environment,

@@ -7,11 +7,12 @@ that a kill leaves the old file or the new one; `TrainLog` is the log of trainin
 
 from tutelage.rundir.atomic import read_json, replacing, write_json, write_text
 from tutelage.rundir.environment import environment
-from tutelage.rundir.folder import RunFolder
+from tutelage.rundir.folder import RESULTS, RunFolder
 from tutelage.rundir.hold import FolderInUse, held
 from tutelage.rundir.log import TrainLog
 
 __all__ = [
+    "RESULTS",
     "FolderInUse",
     "RunFolder",
     "TrainLog",

@@ -29,6 +29,9 @@ _PARTS = {
 }
 
 
+RESULTS = "results.json"
+"""What suites came to, in an evaluation's folder and in `suites/` of a run."""
+
 SWEEP = "sweep.json"
 """What a folder of many runs, a sweep or a learning curve, holds in place of a recipe."""
 

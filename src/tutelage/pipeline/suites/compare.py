@@ -17,8 +17,9 @@ from tutelage.evaluate.suite import SUITES, Given, Question, Reply
 from tutelage.evaluate.suite_comparison import Measured
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.pipeline.suites.job import results
-from tutelage.pipeline.suites.results import RESULTS, SUITES_FOLDER, read_replies
-from tutelage.rundir import read_json
+from tutelage.pipeline.suites.results import SUITES_FOLDER, read_replies, write_replies
+from tutelage.report import build_evaluation
+from tutelage.rundir import RESULTS, read_json
 
 FIX = "give run folders that `tutelage eval RUN --suite` was run on, or folders that it made"
 
@@ -47,7 +48,7 @@ def compare_evaluations(
         paths: run folders (their tuned side), evaluations of one model, or a side of either such
             as `RUN/suites/base`; two or more.
         options: confidence, resamples and conditions.
-        out: folder for the results, a folder each.
+        out: folder for the results, a folder each: figures, replies, and a page.
 
     Returns:
         By name the results of each but the first.
@@ -96,6 +97,7 @@ def _compared(
             where=f"{first.name} and {other.name}",
             fix="ask both the same suites",
         )
+    folder = out / Path(other.name).name
     measured: dict[str, list[Measured]] = {"base": [], "tuned": []}
     status = []
     for name in common:
@@ -103,14 +105,19 @@ def _compared(
         base, tuned = (read_replies(one.folder / f"{name}.parquet") for one in (first, other))
         _check_same(name, (first, base[0]), (other, tuned[0]))
         for side, (questions, replies) in (("base", base), ("tuned", tuned)):
-            measured[side].append(_measured(about, questions, replies))
+            found = _measured(about, questions, replies)
+            measured[side].append(found)
+            path = folder / side / f"{name}.parquet"
+            write_replies(path, questions, replies, found.measures)
         status.append(about)
     for one, beside in ((first, other), (other, first)):
         for name in one.suites.keys() - beside.suites.keys():
             reason = f"{beside.name} was not asked it"
             status.append({**one.suites[name], "status": "skipped", "reason": reason})
     models = {"base": first.name, "tuned": other.name}
-    return results(out / Path(other.name).name, status, measured, options, models)
+    compared = results(folder, status, measured, options, models)
+    build_evaluation(folder)
+    return compared
 
 
 def _measured(

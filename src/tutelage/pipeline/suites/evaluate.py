@@ -40,6 +40,7 @@ from tutelage.pipeline.train import check_same_items
 from tutelage.pipeline.workbench import Workbench
 from tutelage.recipe import Recipe
 from tutelage.report import build as build_report
+from tutelage.report import build_evaluation
 from tutelage.rundir import RunFolder, held, read_json, write_json
 
 QUICK = 15
@@ -70,7 +71,7 @@ def evaluate_suites(
 
     Returns:
         What `results.json` now holds; of a run compared with its base, `metrics.json` has it too,
-        and the report shows it.
+        and the run's report shows it. Any other evaluation has a report of its own beside it.
 
     Raises:
         UserError: something is not as it must be.
@@ -98,7 +99,9 @@ def evaluate_suites(
             sides = {"model" if other is None else "tuned": _asked(tuned, plans, folder)}
             if other is not None:
                 sides = {"base": _asked(other, plans, folder), **sides}
-            return conclude(folder, plans, sides, options)
+            results = conclude(folder, plans, sides, options)
+            build_evaluation(folder)
+            return results
     with held(tuned.run.path):
         ask_both = _ask_elsewhere if is_elsewhere(tuned.run) else _ask_here
         planned, sides = ask_both(tuned, tuned.run, other, folder, options, wanted)
@@ -108,6 +111,8 @@ def evaluate_suites(
             metrics |= {"suites": results, "failed": results["failed"]}
             write_json(tuned.run.metrics, metrics)
             build_report(tuned.run)
+        else:
+            build_evaluation(folder)
     return results
 
 

@@ -27,10 +27,10 @@ from tutelage.evaluate.suite_comparison import (
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.suites.asking import Asker, KeptReplies, LocalAsker, Progress
 from tutelage.pipeline.suites.planning import Planned
-from tutelage.pipeline.suites.results import RESULTS, write_replies
+from tutelage.pipeline.suites.results import write_replies
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.template import TemplateRefused
-from tutelage.rundir import read_json, write_json, write_text
+from tutelage.rundir import RESULTS, read_json, write_json, write_text
 
 SIDES = ("base", "tuned")
 

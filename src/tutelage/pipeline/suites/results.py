@@ -25,7 +25,6 @@ from tutelage.infer.options import SuffixSearch
 from tutelage.rundir import replacing
 
 SUITES_FOLDER = "suites"
-RESULTS = "results.json"
 KEPT = "replies.jsonl"
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
