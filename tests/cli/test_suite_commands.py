@@ -272,6 +272,11 @@ def test_a_model_alone_and_against_another(
     (again,) = compared["measures"]
     shown = ("items", "base", "tuned", "difference")
     assert [again[key] for key in shown] == [row[key] for key in shown]
+    before = (asked / "suites/results.json").read_bytes()
+    said = command("compare", "alone", asked, "--out", asked.parent, cwd=files)
+    assert said.code == 2
+    assert "would overwrite the evaluation" in said.err
+    assert (asked / "suites/results.json").read_bytes() == before
 
 
 def test_evaluations_of_other_questions_are_not_compared(

@@ -98,6 +98,12 @@ def _compared(
             fix="ask both the same suites",
         )
     folder = out / Path(other.name).name
+    if any(one.folder.resolve().is_relative_to(folder.resolve()) for one in (first, other)):
+        raise UserError(
+            "the comparison would overwrite the evaluation that it compares",
+            where=str(folder),
+            fix="give another folder in --out",
+        )
     measured: dict[str, list[Measured]] = {"base": [], "tuned": []}
     status = []
     for name in common:
