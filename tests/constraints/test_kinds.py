@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,15 @@ def test_the_pages_kind_of_ones_own(tmp_path: Path):
         assert written(PAGE) == PAGE
     finally:
         CONSTRAINTS.forget("own:signed")
+
+
+def test_merges_of_merges_are_no_answer():
+    merged = "".join(
+        f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 10)}]}}\n"
+        for before, name in pairwise("abcdefghij")
+    )
+    wanted = constraint("data:yaml", {})
+    assert holds(wanted, "a: &a {x: 1}\nb:\n  <<: *a\n  y: 2")
+    begin = time.process_time()
+    assert not holds(wanted, f"a: &a {{x: 1}}\n{merged}")
+    assert time.process_time() - begin < 5

@@ -3,8 +3,8 @@
 All of the response is read, but for the space around it; JSON, YAML and XML may stand in a code
 fence. Nothing here trusts it: a schema fetches nothing and its patterns, like the expressions, take
 time in proportion to the text; XML with entities of its own is refused, since those can grow
-without end; YAML is read up to a length. An answer of 300 characters takes 3 µs by a schema
-(jsonschema-rs), 65 µs by an expression, 4 ms as YAML.
+without end; YAML is read up to a length, and as far as its merges (`<<`) stay that short. An answer
+of 300 characters takes 3 µs by a schema (jsonschema-rs), 65 µs by an expression, 4 ms as YAML.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import jsonschema_rs
 import orjson
 from pydantic import Field, field_validator
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import ReusedAnchorWarning, YAMLError
 
 from tutelage.constraints import expressions
@@ -68,6 +69,16 @@ class JsonSchema(Constraint):
         return _validator(orjson.dumps(self.json_schema)).is_valid(value)
 
 
+class _Merging(SafeConstructor):
+    """Merges mappings (`<<`) as far as they stay small: of ten in each of ten come ten billion."""
+
+    def flatten_mapping(self, node: Any) -> None:
+        """See `SafeConstructor.flatten_mapping`."""
+        super().flatten_mapping(node)
+        if len(node.value) > LONGEST_YAML:
+            raise ConstructorError(problem="too much is merged", problem_mark=node.start_mark)
+
+
 @CONSTRAINTS.register("data:yaml")
 class Yaml(Constraint):
     """All of it is a YAML mapping or list, in a code fence or not; at most 10,000 characters."""
@@ -83,7 +94,9 @@ class Yaml(Constraint):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ReusedAnchorWarning)
-                value = YAML(typ="safe", pure=True).load(text)
+                reader = YAML(typ="safe", pure=True)
+                reader.Constructor = _Merging
+                value = reader.load(text)
         except (YAMLError, LookupError, ValueError, TypeError, RecursionError):
             return False  # ruamel lets other errors out where a tag such as !!int has no value
         if self.keys is None:
