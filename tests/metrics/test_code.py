@@ -243,3 +243,20 @@ def test_all_of_mbpps_own_solutions_pass() -> None:
     tasks = [mbpp_task(row["test_list"], row["test_setup_code"]) for row in rows]
     scores = _score([row["code"] for row in rows], tasks)
     assert [row["task_id"] for row, v in zip(rows, scores.per_item, strict=True) if v != 1] == []
+
+
+def test_a_function_may_have_the_name_of_pythons_own_or_of_a_module() -> None:
+    tasks = [
+        mbpp_task(["assert math.isclose(sum([1, 2]), 3)"]),
+        mbpp_task(["assert bisect([1, 2], 2) == 1"]),
+    ]
+    right = ["def sum(n): return 3.0", "def bisect(n, x): return n.index(x)"]
+    wrong = ["def sum(n): return 99", "def bisect(n, x): return 7"]
+    assert _passed([*right, *wrong], tasks * 2) == [True, True, False, False]
+
+
+def test_tests_may_name_what_they_catch() -> None:
+    test = "try:\n    f(-1)\n    assert False\nexcept ValueError as e:\n    assert str(e) == 'neg'"
+    task = mbpp_task([test])
+    right, wrong = "def f(n): raise ValueError('neg')", "def f(n): raise ValueError('low')"
+    assert _passed([right, wrong], [task] * 2) == [True, False]

@@ -73,9 +73,11 @@ def mbpp_task(test_list: Sequence[str], setup: str = "", imports: Sequence[str] 
     if not test_list:
         raise UserError("a task has no tests", fix="give test_list at least one assertion")
     tests = "\n".join((*imports, setup.replace("\r\n", "\n"), *test_list)) + "\n"
-    free = _free_names(_parsed(tests)) or _first_called(_parsed(test_list[0]))
-    modules = tuple(name for name in free if name in sys.stdlib_module_names)
-    return CodeTask("", tests, tuple(name for name in free if name not in modules), modules)
+    tree = _parsed(tests)
+    free, called = _free_names(tree), set(_called(tree))
+    modules = tuple(n for n in free if n in sys.stdlib_module_names and n not in called)
+    names = [name for name in free if name not in modules] or _called(_parsed(test_list[0]))[:1]
+    return CodeTask("", tests, tuple(names), modules)
 
 
 def program_of(answer: str, task: CodeTask) -> str:
@@ -228,15 +230,20 @@ def _free_names(tests: ast.Module) -> list[str]:
                 bound.add(name)
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 bound.add(name)
+            case ast.ExceptHandler(name=str(name)):
+                bound.add(name)
             case ast.alias(name=name, asname=other):
                 bound.add(other or name.split(".")[0])
     return [name for name in used if name not in bound]
 
 
-def _first_called(test: ast.Module) -> list[str]:
-    """The function that a test is of, where its name is that of one of Python's own."""
-    calls = (node.func for node in ast.walk(test) if isinstance(node, ast.Call))
-    return [call.id for call in calls if isinstance(call, ast.Name)][:1]
+def _called(tests: ast.Module) -> list[str]:
+    """What is called by its name, the outermost first.
+
+    So is the function that tests are of: its name may be one of Python's own, or a module's.
+    """
+    calls = (node.func for node in ast.walk(tests) if isinstance(node, ast.Call))
+    return [call.id for call in calls if isinstance(call, ast.Name)]
 
 
 def _range(n: npt.NDArray[np.int64]) -> str:
