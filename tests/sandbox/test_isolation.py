@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import subprocess
@@ -152,3 +153,21 @@ def test_root_of_a_container_without_nobody_is_isolated_too() -> None:
         check=True,
     )
     assert ran.stdout == "passed\n"
+
+
+@pytest.mark.parametrize(
+    "written", [{"outcome": "fine", "detail": ""}, {"missing": "all"}, ["passed"], 7]
+)
+def test_what_tests_write_on_the_line_of_verdicts_is_none(written: object) -> None:
+    body = json.dumps(written).encode()
+    frame = len(body).to_bytes(4, "big") + body
+    forged = Trial("def f(): return 1", f"import os\nos.write(1, {frame!r})\nos._exit(0)", ("f",))
+    first, second = judge_all([forged, FINE], workers=1)
+    assert (first.outcome, second.outcome) == ("crashed", "passed")
+
+
+def test_what_a_program_says_can_be_written() -> None:
+    program = "def f(): raise ValueError('\\ud800')"
+    (verdict,) = judge_all([Trial(program, "assert f() == 1", ("f",))])
+    assert verdict.outcome == "failed"
+    assert verdict.detail.encode().startswith(b"ValueError: ?")

@@ -147,9 +147,12 @@ class Sandbox:
             return Verdict("crashed", "its sandbox no longer answered", self._limits.seconds)
         if "missing" in said:
             raise _cannot(str(said["missing"]))
-        outcome = said["outcome"]
-        assert outcome in get_args(Outcome)
-        return Verdict(outcome, str(said["detail"]), float(said["seconds"]))
+        outcome, seconds = said["outcome"], float(said["seconds"])
+        if outcome not in get_args(Outcome):
+            return Verdict("crashed", "its tests wrote a verdict of their own", seconds)
+        # Half a surrogate pair, which an error of the program may quote, can be written nowhere.
+        detail = str(said["detail"]).encode(errors="replace").decode()
+        return Verdict(outcome, detail, seconds)
 
     def _start(self) -> None:
         if sys.platform != "linux":
