@@ -208,3 +208,9 @@ def test_the_data_is_not_overwritten(tmp_path: Path) -> None:
     path = data(tmp_path)
     with pytest.raises(UserError, match="overwrite"):
         harden([SourceOptions(path=str(path))], path, HardenOptions())
+
+
+def test_requests_in_another_encoding_are_said_to_be(tmp_path: Path) -> None:
+    (tmp_path / "ask.txt").write_bytes("Öffne das Schloss.\n".encode("latin-1"))
+    with pytest.raises(UserError, match="is not UTF-8"):
+        made(data(tmp_path), tmp_path, refuse=tmp_path / "ask.txt")

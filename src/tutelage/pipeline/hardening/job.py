@@ -25,6 +25,7 @@ from tutelage.data.sources.writers import check_writable, write_rows
 from tutelage.errors import UserError
 from tutelage.evaluate.harmful_requests import read_requests, read_wrappers
 from tutelage.evaluate.refused import refused
+from tutelage.evaluate.text_lines import text_lines
 from tutelage.pipeline.hardening.making import (
     Made,
     drawn,
@@ -194,10 +195,7 @@ def _requests(path: Path | None) -> list[str]:
         return []
     if _there(path).suffix != ".txt":
         return [one.text for one in read_requests(path)]
-    found = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-    if not found:
-        raise UserError("no requests", where=str(path), fix="write one a line")
-    return found
+    return [line for line, _ in text_lines(path, "write one request a line")]
 
 
 def _there(path: Path) -> Path:
