@@ -64,6 +64,9 @@ def test_both_sides_answer_the_same_questions_and_every_reply_is_stored(asked: P
         # The likeliest letter is the choice, and B is right.
         right = table["likelihoods"].list.arg_max() == 1
         assert table["score:accuracy"].to_list() == right.cast(pl.Float64).to_list()
+    for table in sides:  # what was read stands with it, as ids
+        assert table["prompt_ids"].list.len().to_list() == table["prompt_tokens"].to_list()
+    assert results["renderers"]["base"] == results["renderers"]["tuned"] is not None
     assert sides[0]["question"].to_list() == sides[1]["question"].to_list()
     assert sides[0]["likelihoods"].to_list() != sides[1]["likelihoods"].to_list()
     assert json.loads((asked / "metrics.json").read_bytes())["suites"] == results

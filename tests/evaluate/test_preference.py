@@ -164,7 +164,7 @@ def test_verdicts_are_kept_and_compared_again_without_the_judge(tmp_path: Path) 
         options, [SuiteOptions(suite=SUITE)], given(who).examples, judge=lambda: who
     )
     sides = {
-        side: Side(side, f"content of {side}", {SUITE: Asked(plans[0], said, 0.0)})
+        side: Side(side, f"content of {side}", "renderer", {SUITE: Asked(plans[0], said, 0.0)})
         for side, said in (("base", BASE), ("tuned", TUNED))
     }
     folder = tmp_path / "run" / "suites"

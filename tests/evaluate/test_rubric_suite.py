@@ -140,7 +140,7 @@ def test_grades_are_kept_and_compared_again_without_the_judge(tmp_path: Path) ->
     use = SuiteOptions(suite=SUITE, people=str(graded))
     plans = plan(options, [use], of.examples, judge=of.judge)
     sides = {
-        side: Side(side, f"content of {side}", {SUITE: Asked(plans[0], said, 0.0)})
+        side: Side(side, f"content of {side}", "renderer", {SUITE: Asked(plans[0], said, 0.0)})
         for side, said in (("base", BASE), ("tuned", TUNED))
     }
     folder = tmp_path / "run" / "suites"

@@ -92,6 +92,9 @@ class Reply:
         lengths: tokens that each of these is of.
         prompt_tokens: that were read before an answer.
         tokens: that were written.
+        prompt_ids: token ids that were read; unknown of a model elsewhere, as are the others.
+        token_ids: of each answer, a stop token included.
+        log_probabilities: natural logarithm of the probability of each answer under the model.
         verdicts: of a judge on the answers, as numbers that the suite knows.
         suffix: that a search put behind the last turn.
         losses: of the search's target in nats: before it, and the least after each step.
@@ -103,6 +106,9 @@ class Reply:
     lengths: tuple[int, ...] = ()
     prompt_tokens: int = 0
     tokens: int = 0
+    prompt_ids: tuple[int, ...] = ()
+    token_ids: tuple[tuple[int, ...], ...] = ()
+    log_probabilities: tuple[float, ...] = ()
     verdicts: tuple[float, ...] = ()
     suffix: str = ""
     losses: tuple[float, ...] = ()
@@ -131,6 +137,9 @@ class Reply:
             prompt_tokens=row["prompt_tokens"],
             tokens=row["tokens"],
             # What is older has none of these.
+            prompt_ids=tuple(row.get("prompt_ids", ())),
+            token_ids=tuple(map(tuple, row.get("token_ids", ()))),
+            log_probabilities=tuple(row.get("log_probabilities", ())),
             verdicts=tuple(row.get("verdicts", ())),
             suffix=row.get("suffix", ""),
             losses=tuple(row.get("losses", ())),

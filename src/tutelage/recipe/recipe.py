@@ -242,6 +242,8 @@ def _resolve_evaluation(section: dict[str, Any], absolute: Callable[[str], str])
     if section["judge"]["people"] is not None:
         section["judge"]["people"] = absolute(section["judge"]["people"])
     for suite in section["suites"]:
+        if suite["people"] is not None:
+            suite["people"] = absolute(suite["people"])
         for source in suite["data"]:
             if not source["path"].startswith("hub:"):
                 source["path"] = absolute(source["path"])

@@ -65,6 +65,9 @@ class Results(TypedDict):
         folder: where the replies are.
         models: what is called `base` and `tuned`; or `model` alone.
         contents: by the same names, digests of all that makes the models who they are.
+        renderers: by the same names, digests of what made token ids of conversations (template,
+            tokenizer, system prompt); null of a model elsewhere. Of a later comparison neither is
+            known.
         confidence: the level of the intervals and tests.
         suites: what became of every suite.
         measures: what was measured, with intervals; of one model alone just its values.
@@ -75,6 +78,7 @@ class Results(TypedDict):
     folder: str
     models: dict[str, str]
     contents: dict[str, str]
+    renderers: dict[str, str | None]
     confidence: float
     suites: list[SuiteStatus]
     measures: list[SuiteRow] | list[SuiteValue]

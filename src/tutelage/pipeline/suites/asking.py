@@ -75,10 +75,15 @@ class Asker(Protocol):
 
     Attributes:
         content: digest of all that makes it who it is.
+        renderer: digest of what makes ids of conversations: template, tokenizer, system prompt;
+            None where that is elsewhere.
     """
 
     @property
     def content(self) -> str: ...  # noqa: D102
+
+    @property
+    def renderer(self) -> str | None: ...  # noqa: D102
 
     def ask(
         self, questions: Sequence[Question], system: str | None, progress: Progress
@@ -146,6 +151,11 @@ class LocalAsker:
     content: str
     decode: DecodeOptions
     kept: KeptReplies
+
+    @property
+    def renderer(self) -> str:
+        """See `Asker`."""
+        return self.bench.renderer.fingerprint
 
     def ask(
         self, questions: Sequence[Question], system: str | None, progress: Progress
@@ -263,6 +273,7 @@ class LocalAsker:
                     likelihoods=tuple(float(one.sum(dtype="float64")) for one in own),
                     lengths=tuple(len(one) for one in own),
                     prompt_tokens=len(put.prompt),
+                    prompt_ids=put.prompt,
                 )
             )
         return replies
@@ -308,6 +319,9 @@ class LocalAsker:
                 finish_reasons=tuple(one.finish_reason for one in said[put.key]),
                 prompt_tokens=len(put.prompt),
                 tokens=sum(len(one.ids) for one in said[put.key]),
+                prompt_ids=put.prompt,
+                token_ids=tuple(one.ids for one in said[put.key]),
+                log_probabilities=tuple(one.log_probability for one in said[put.key]),
             )
             for put in puts
         ]

@@ -121,7 +121,8 @@ def _compared(
             reason = f"{beside.name} was not asked it"
             status.append({**one.suites[name], "status": "skipped", "reason": reason})
     models = {"base": first.name, "tuned": other.name}
-    compared = results(folder, status, measured, options, models)
+    who = {"models": models, "contents": {}, "renderers": {}}
+    compared = results(folder, status, measured, options, who)
     build_evaluation(folder)
     return compared
 

@@ -87,11 +87,13 @@ class Side:
     Attributes:
         name: what it is called.
         content: digest of all that makes it who it is.
+        renderer: digest of what made ids of its conversations; None where that is elsewhere.
         found: by suite its replies, or why there are none.
     """
 
     name: str
     content: str
+    renderer: str | None
     found: Mapping[str, Asked | Missed]
 
 
@@ -124,7 +126,7 @@ def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> Side:
             found[planned.name] = Missed.failed(error, planned.name, folder)
         else:
             found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
-    return Side(name, who.content, found)
+    return Side(name, who.content, who.renderer, found)
 
 
 def conclude(
@@ -183,10 +185,13 @@ def conclude(
         status.append(
             {**about, "status": "run", "items": len(answered.questions), "seconds": seconds}
         )
-    models = {side: one.name for side, one in sides.items()}
-    contents = {side: one.content for side, one in sides.items()}
-    before = _before(folder, contents, options, {planned.name for planned in plans})
-    return results(folder, status, measured, options, models, contents, before, own)
+    who: dict[str, dict[str, str | None]] = {
+        "models": {side: one.name for side, one in sides.items()},
+        "contents": {side: one.content for side, one in sides.items()},
+        "renderers": {side: one.renderer for side, one in sides.items()},
+    }
+    before = _before(folder, who, options, {planned.name for planned in plans})
+    return results(folder, status, measured, options, who, before, own)
 
 
 def _heard(planned: Planned, sides: Mapping[str, Side]) -> list[Asked] | Missed:
@@ -218,13 +223,15 @@ def _answered(
 
 
 def _before(
-    folder: Path, contents: Mapping[str, str], options: EvaluateOptions, again: Collection[str]
+    folder: Path, who: Mapping[str, Any], options: EvaluateOptions, again: Collection[str]
 ) -> dict[str, Any]:
     """The suites and measures that an earlier evaluation of the same models left, if there are."""
     if not (folder / RESULTS).is_file():
         return {"suites": [], "measures": []}
     found = read_json(folder / RESULTS)
-    same = found.get("contents") == dict(contents) and found["confidence"] == options.confidence
+    same = found["confidence"] == options.confidence and all(
+        found.get(name) == who[name] for name in ("contents", "renderers")
+    )
     kept = [one for one in found["suites"] if same and one["suite"] not in again]
     names = {one["suite"] for one in kept}
     return {"suites": kept, "measures": [m for m in found["measures"] if m["suite"] in names]}
@@ -256,8 +263,7 @@ def results(
     status: list[dict[str, Any]],
     measured: Mapping[str, list[Measured]],
     options: EvaluateOptions,
-    models: Mapping[str, str],
-    contents: Mapping[str, str] | None = None,
+    who: Mapping[str, Mapping[str, str | None]],
     before: Mapping[str, Any] | None = None,
     own: Mapping[str, Found] | None = None,
 ) -> dict[str, Any]:
@@ -268,8 +274,7 @@ def results(
         status: what became of every suite.
         measured: by side the suites that were run.
         options: confidence, resamples, conditions.
-        models: by side what the model is called.
-        contents: by side the digest of the model.
+        who: `models`, `contents` and `renderers` of the file.
         before: `suites` and `measures` of earlier results of these models that stay.
         own: what else conditions may speak of.
 
@@ -289,8 +294,7 @@ def results(
     written = {
         "schema": 1,
         "folder": str(folder),
-        "models": dict(models),
-        "contents": dict(contents or {}),
+        **who,
         "confidence": options.confidence,
         "suites": status,
         "measures": table,

@@ -53,6 +53,9 @@ class ServedAsker:
         self._errand = errand
         key_of(served, errand.settings)  # a key that is missing is told before anything is asked
 
+    renderer = None
+    """The service's own."""
+
     @property
     def content(self) -> str:
         """Digest of all that tells this model from others: whose weights answer is not known."""
