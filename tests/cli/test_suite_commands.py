@@ -217,8 +217,14 @@ def test_an_export_for_lm_eval_asks_what_was_asked(
 
 
 def test_quick_asks_less_and_never_more(asked: Path, files: Path, command: Commands) -> None:
-    found = evaluated(command, asked, files, "--quick", "--out", str(asked.parent / "quick"))
+    out = ("--out", str(asked.parent / "quick"))
+    found = evaluated(command, asked, files, "--quick", *out)
     assert found["suites"][0]["items"] == ITEMS
+    (files / "mmlu_dev/more_dev.csv").write_text("what is 1,2,3,4,5,A\n" * 20)
+    more = ("--set", "evaluate.suites=[{suite: mmlu, max_items: 25}]")
+    found = evaluated(command, asked, files, "--quick", *out, *more)
+    (files / "mmlu_dev/more_dev.csv").unlink()
+    assert found["suites"][0]["items"] == 15
 
 
 def test_a_question_that_does_not_fit_is_told_before_it_is_cut(
@@ -232,6 +238,14 @@ def test_a_question_that_does_not_fit_is_told_before_it_is_cut(
     said = command("eval", asked, "--suite", "long", *settings, cwd=tmp_path)
     assert said.code == 1
     assert "the model's context has" in said.out
+
+
+def test_an_evaluation_of_nothing_leaves_no_folder(
+    tuned: Tuned, command: Commands, tmp_path: Path
+) -> None:
+    said = command("eval", "no-such-model", "--suite", "mmlu", cwd=tmp_path)
+    assert said.code == 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_of_suites_are_names_of_files(asked: Path, command: Commands) -> None:
@@ -275,6 +289,10 @@ def test_a_model_alone_and_against_another(
     (again,) = compared["measures"]
     shown = ("items", "base", "tuned", "difference")
     assert [again[key] for key in shown] == [row[key] for key in shown]
+    other = Path(shutil.copytree(files / "alone", files / "other" / "alone"))
+    said = command("compare", asked, "alone", other, cwd=files)
+    assert said.code == 2
+    assert "two of the evaluations end in 'alone'" in said.err
     before = (asked / "suites/results.json").read_bytes()
     said = command("compare", "alone", asked, "--out", asked.parent, cwd=files)
     assert said.code == 2

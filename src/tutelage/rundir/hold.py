@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tutelage.errors import UserError
@@ -43,3 +43,22 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder, if it is not there, and hold it; a failure leaves none that is empty.
+
+    Raises:
+        FolderInUse: another process is at work on it.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        try:
+            yield
+        except BaseException:
+            for one in missing:
+                with suppress(OSError):  # it holds something, such as parts to go on from
+                    one.rmdir()
+            raise

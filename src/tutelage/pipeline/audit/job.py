@@ -33,7 +33,7 @@ from tutelage.pipeline.audit.parts import Read, read_items, read_parts
 from tutelage.pipeline.audit.summary import summary
 from tutelage.pipeline.stages import stage
 from tutelage.report.audit_page import render_audit
-from tutelage.rundir import held, replacing, write_json, write_text
+from tutelage.rundir import made, replacing, write_json, write_text
 
 if TYPE_CHECKING:
     from tutelage.pipeline.audit.judged import Judge
@@ -133,15 +133,13 @@ def audit(
 @contextmanager
 def _at_work(out: Path) -> Iterator[None]:
     """Make the audit's folder and hold it; a failure leaves no empty one, nor one inside."""
-    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    with held(out):
+    with made(out):
         try:
             yield
         except BaseException:
             inside = [path for path in (out / PARTS).rglob("*") if path.is_dir()]
-            for folder in (*inside, out / PARTS, *missing):
-                with suppress(OSError):  # it holds something, such as parts to go on from
+            for folder in (*inside, out / PARTS):
+                with suppress(OSError):  # it holds parts to go on from
                     folder.rmdir()
             raise
 

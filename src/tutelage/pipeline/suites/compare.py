@@ -6,6 +6,7 @@ other questions are not compared: a difference would be one of the questions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,13 @@ def compare_evaluations(
     if len(paths) < 2:
         raise UserError("expected two evaluations or more to compare", fix=FIX)
     first, *others = [open_evaluation(path) for path in paths]
+    called = Counter(Path(other.name).name for other in others)
+    if twice := [name for name, count in called.items() if count > 1]:
+        raise UserError(
+            f"two of the evaluations end in '{twice[0]}', after which their results are called",
+            where=", ".join(one.name for one in others if Path(one.name).name == twice[0]),
+            fix="compare them one by one, each with an --out of its own",
+        )
     return {other.name: _compared(first, other, options, Path(out)) for other in others}
 
 
@@ -132,9 +140,14 @@ def _measured(
 ) -> Measured:
     suite = SUITES.get(about["kind"])
     given = Given(SuiteOptions.model_validate(about["options"]), about["metrics"])
-    return Measured(
-        about["suite"], suite.area, questions, suite.measures(given, questions, replies)
-    )
+    try:
+        measures = suite.measures(given, questions, replies)
+    except KeyError as missing:  # what an earlier version stored had less
+        raise UserError(
+            f"the questions of '{about['suite']}' lack {missing}, by which replies are measured",
+            fix="they are of an earlier version: ask the suite again",
+        ) from None
+    return Measured(about["suite"], suite.area, questions, measures)
 
 
 def _check_same(

@@ -41,7 +41,7 @@ from tutelage.pipeline.workbench import Workbench
 from tutelage.recipe import Recipe
 from tutelage.report import build as build_report
 from tutelage.report import build_evaluation
-from tutelage.rundir import RunFolder, held, read_json, write_json
+from tutelage.rundir import RunFolder, held, made, read_json, write_json
 
 QUICK = 15
 """Questions of a suite with `--quick`."""
@@ -79,21 +79,17 @@ def evaluate_suites(
     tuned, other = targets(name, against, overrides)
     options = tuned.recipe.evaluate
     check_keys(options)
-    if quick:
-        few = min(QUICK, options.suite_items or QUICK)
-        options = options.model_copy(update={"suite_items": few})
     wanted = chosen(options, suites)
     if quick:
-        wanted = [one.model_copy(update={"steps": min(QUICK_STEPS, one.steps)}) for one in wanted]
+        wanted = [_quick(one, options.suite_items) for one in wanted]
     if not wanted:
         raise UserError(
             "no suite is named",
             fix="add --suite NAME (`tutelage suites` lists them), or name some in evaluate.suites",
         )
     folder = folder_of(tuned, other, out)
-    folder.mkdir(parents=True, exist_ok=True)
     if tuned.run is None:
-        with held(folder):
+        with made(folder):
             plans = plan(options, wanted)
             check_conditions(options, plans, ())
             sides = {"model" if other is None else "tuned": _asked(tuned, plans, folder)}
@@ -102,7 +98,7 @@ def evaluate_suites(
             results = conclude(folder, plans, sides, options)
             build_evaluation(folder)
             return results
-    with held(tuned.run.path):
+    with held(tuned.run.path), made(folder):
         ask_both = _ask_elsewhere if is_elsewhere(tuned.run) else _ask_here
         planned, sides = ask_both(tuned, tuned.run, other, folder, options, wanted)
         results = conclude(folder, planned.plans, sides, options, planned.own)
@@ -114,6 +110,12 @@ def evaluate_suites(
         else:
             build_evaluation(folder)
     return results
+
+
+def _quick(suite: SuiteOptions, items: int | None) -> SuiteOptions:
+    """A suite as a first look takes it, which is never more than the recipe has it."""
+    most = min(QUICK, suite.max_items or items or QUICK)
+    return suite.model_copy(update={"max_items": most, "steps": min(QUICK_STEPS, suite.steps)})
 
 
 def _ask_elsewhere(
