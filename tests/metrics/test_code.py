@@ -260,3 +260,16 @@ def test_tests_may_name_what_they_catch() -> None:
     task = mbpp_task([test])
     right, wrong = "def f(n): raise ValueError('neg')", "def f(n): raise ValueError('low')"
     assert _passed([right, wrong], [task] * 2) == [True, False]
+
+
+def test_a_function_without_a_docstring_is_completed_or_written_whole() -> None:
+    tests = "def check(candidate):\n    assert candidate(2) == 4\n"
+    task = humaneval_task("import math\n\ndef double(x):\n", tests, "double")
+    whole = "```python\ndef double(x):\n    return 2 * x\n```"
+    assert _passed([whole, "    return 2 * x\n", "    return x\n"], [task] * 3) == [
+        True,
+        True,
+        False,
+    ]
+    with pytest.raises(UserError, match="no Python"):
+        humaneval_task("def double(x:\n", tests, "double")

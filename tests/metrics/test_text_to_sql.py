@@ -108,6 +108,8 @@ def test_a_query_without_end_is_ended() -> None:
     metric = ExecutionAccuracy(limits=Limits(seconds=2))
     scores = metric.score([endless, huge, long], [as_references(SqlTask((ALL,), SCHEMA))] * 3)
     assert scores.verdicts["outcome"] == ["timeout", "failed", "failed"]
+    with pytest.raises(UserError, match="the right query takes more than 2 seconds"):
+        metric.score(["SELECT 1"], [as_references(SqlTask((endless,), SCHEMA))])
 
 
 def test_a_file_is_read_and_stays_as_it_was(tmp_path: Path) -> None:

@@ -105,6 +105,15 @@ def test_a_measured_error_gives_the_same():
     assert detectable_from_error(0, confidence=0.95) is None
 
 
+@pytest.mark.parametrize("discordance", [0.0, 0.001, 0.002])
+def test_a_difference_is_found_among_items_that_differ(discordance):
+    # Exactly, and approximately beyond 2,000 items: no more of them differ than by it.
+    exact = detectable_share(2000, discordance, confidence=0.95)
+    near = detectable_share(2001, discordance, confidence=0.95)
+    assert exact > discordance
+    assert near == pytest.approx(exact, rel=0.35)
+
+
 def test_both_ways_agree_where_one_takes_over():
     assert detectable_share(2000, 0.25, confidence=0.95) == pytest.approx(
         detectable_share(2001, 0.25, confidence=0.95), rel=0.02

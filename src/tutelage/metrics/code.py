@@ -61,6 +61,7 @@ def humaneval_task(prompt: str, test: str, entry_point: str) -> CodeTask:
     """
     tests = f"{test}\ncheck({entry_point})\n"
     _parsed(tests)
+    _parsed(_whole(prompt), "prompt's lines")
     return CodeTask(prompt, tests, (entry_point,))
 
 
@@ -89,7 +90,7 @@ def program_of(answer: str, task: CodeTask) -> str:
     sources = fenced_code(answer)
     for source in [*sources, answer]:
         if all(_defines(source, name) for name in task.names):
-            return f"{task.prompt}\n{source}\n"
+            return f"{_whole(task.prompt)}\n{source}\n"
     if sources:
         return f"{task.prompt}{sources[0]}\n"
     return task.prompt + (_STOPS.split(answer)[0] if task.prompt else answer) + "\n"
@@ -175,7 +176,7 @@ class PassAtK:
 
 def _trial(answer: str, task: CodeTask) -> Trial:
     program = program_of(answer, task)
-    return Trial(program, task.tests, task.names, task.prompt, task.modules)
+    return Trial(program, task.tests, task.names, _whole(task.prompt), task.modules)
 
 
 def _read(reference: Sequence[str]) -> tuple[CodeTask, list[str]]:
@@ -195,12 +196,23 @@ def _defines(source: str, name: str) -> bool:
     return re.search(rf"^(?:async def|def|class) +{re.escape(name)}\b", source, re.M) is not None
 
 
-def _parsed(tests: str) -> ast.Module:
-    """Tests as a tree, once it is seen that they can run where only Python's library exists."""
+def _whole(prompt: str) -> str:
+    """A prompt as a program by itself: a function without a docstring has no body yet."""
     try:
-        tree = ast.parse(tests)
+        ast.parse(prompt)
+    except SyntaxError:
+        last = prompt.rstrip().split("\n")[-1]
+        indent = " " * (len(last) - len(last.lstrip()) + 4)
+        return f"{prompt.rstrip()}\n{indent}pass\n"
+    return prompt
+
+
+def _parsed(source: str, what: str = "tests") -> ast.Module:
+    """Source as a tree, once it is seen that it can run where only Python's library exists."""
+    try:
+        tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"the tests of a task are no Python: {error}") from None
+        raise UserError(f"the {what} of a task are no Python: {error}") from None
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -212,8 +224,8 @@ def _parsed(tests: str) -> ast.Module:
         for module in modules:
             if module.split(".")[0] not in sys.stdlib_module_names:
                 raise UserError(
-                    f"the tests of a task import '{module}'",
-                    fix="use tests that need Python's own library only, or leave the task out",
+                    f"the {what} of a task import '{module}'",
+                    fix="use what needs Python's own library only, or leave the task out",
                 )
     return tree
 

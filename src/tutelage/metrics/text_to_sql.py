@@ -109,6 +109,12 @@ class ExecutionAccuracy:
         verdicts = judge_all(trials, self.limits, shared=[Path(file) for file in files])
         for task, verdict in zip(tasks, verdicts, strict=True):
             _check_reference(task, verdict)
+        slow = {
+            task: None
+            for task, verdict in zip(tasks, verdicts, strict=True)
+            if verdict.outcome == "timeout"
+        }
+        self._check_time(list(slow), files)
         right = np.array([float(verdict.passed) for verdict in verdicts])
         return Scores(
             per_item=right,
@@ -125,6 +131,18 @@ class ExecutionAccuracy:
     def aggregate(self, sums: Floats) -> Floats:
         """The mean over items."""
         return mean_of_sums(sums)
+
+    def _check_time(self, tasks: Sequence[SqlTask], files: Sequence[str]) -> None:
+        """See that it was not a right query that took too long: no answer could be right then."""
+        own = [_trial(task.queries[0], task, files) for task in tasks]
+        verdicts = judge_all(own, self.limits, shared=[Path(file) for file in files])
+        for task, verdict in zip(tasks, verdicts, strict=True):
+            if verdict.outcome == "timeout":
+                raise UserError(
+                    f"the right query takes more than {self.limits.seconds:g} seconds",
+                    where=task.queries[0],
+                    fix="leave the item out, or give a query that is faster",
+                )
 
 
 def _trial(query: str, task: SqlTask, files: Sequence[str]) -> Trial:

@@ -15,6 +15,7 @@ simulations of the permutation test itself 77 to 82 % were found where 80 % were
 
 from __future__ import annotations
 
+from functools import partial
 from math import log, sqrt
 from statistics import NormalDist
 
@@ -75,7 +76,12 @@ def detectable_share(
     if found(1) < power:
         return None
     if items > EXACT_ITEMS:
-        return detectable(items, sqrt(discordance), confidence=confidence, tests=tests, power=power)
+        found_with = partial(detectable, items, confidence=confidence, tests=tests, power=power)
+        difference = found_with(deviation=sqrt(discordance))
+        least = found_with(deviation=1.0)
+        if difference is None or least is None or 0 < difference <= discordance:
+            return difference
+        return least**2  # no more items differ than these, so that deviation**2 is the difference
     low, high = 0.0, 1.0
     while high - low > 1e-4:
         middle = (low + high) / 2
