@@ -16,13 +16,11 @@ What a judge says is that judge's opinion; `evaluate.judge.people` measures it a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from tutelage.evaluate.own_items import own_prompts
+from tutelage.evaluate.judged import judge_of, prompt_questions, with_verdict
 from tutelage.evaluate.preferences import (
-    Judge,
     Verdict,
     agreement_with_people,
     read_labelled,
@@ -33,7 +31,6 @@ from tutelage.evaluate.suite import (
     Given,
     Judged,
     Measure,
-    NotAsked,
     Question,
     Reply,
     Suite,
@@ -53,21 +50,10 @@ class PreferenceSuite(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """The run's test prompts, as they are."""
-        judge = _judge(given)
+        judge = judge_of(given)
         if judge.people is not None:
             read_labelled(judge.people)
-        found = [
-            Question(
-                key=str(number),
-                turns=example.prompt,
-                max_new_tokens=given.longest(example.task),
-                task=example.task,
-            )
-            for number, example in own_prompts(given)
-        ]
-        if not found:
-            raise NotAsked("made of a run's own test prompts; there are none")
-        return found
+        return prompt_questions(given, given.examples)
 
     def judged(
         self,
@@ -77,19 +63,19 @@ class PreferenceSuite(Suite):
         tuned: Sequence[Reply],
     ) -> Judged:
         """The replies with the judge's verdicts on them."""
-        judge = _judge(given)
+        judge = judge_of(given)
         answers = [[reply.answer for reply in side] for side in (tuned, base)]
         found = verdicts(judge, [question.turns for question in questions], *answers)
         people = {} if judge.people is None else agreement_with_people(judge, judge.people)
         return Judged(
-            [_with(reply, one.of_the_other) for reply, one in zip(base, found, strict=True)],
-            [_with(reply, one) for reply, one in zip(tuned, found, strict=True)],
+            [with_verdict(reply, one.of_the_other) for reply, one in zip(base, found, strict=True)],
+            [with_verdict(reply, one) for reply, one in zip(tuned, found, strict=True)],
             judge.about() | ({"people": people} if people else {}),
         )
 
     def blank(self, question: Question) -> Reply:
         """An answer that is as good as the other model's."""
-        return _with(Reply.blank(question), Verdict(0.5, 0.0, 1.0, 1.0))
+        return with_verdict(Reply.blank(question), Verdict(0.5, 0.0, 1.0, 1.0))
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
@@ -127,16 +113,6 @@ def _at_equal_length(preferred: Floats, longer: Floats) -> Measure:
         scores=Scores(preferred, statistics, f"{SIGNATURE}; linear in tanh of length, at 0"),
         aggregate=equal_length_share,
     )
-
-
-def _judge(given: Given) -> Judge:
-    if given.judge is None:
-        raise NotAsked("needs two models and a judge: set evaluate.judge.model or local")
-    return given.judge()
-
-
-def _with(reply: Reply, verdict: Verdict) -> Reply:
-    return replace(reply, verdicts=tuple(verdict))
 
 
 SUITES.register("preference")(PreferenceSuite())

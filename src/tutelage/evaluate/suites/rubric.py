@@ -13,19 +13,16 @@ A grade is that judge's opinion: `people` measures it against people's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tutelage.evaluate.answered import readings
 from tutelage.evaluate.gradings import SCALE, Grades, agreement_on_grades, grades, read_graded
-from tutelage.evaluate.own_items import own_prompts
-from tutelage.evaluate.preferences import Judge
+from tutelage.evaluate.judged import judge_of, prompt_questions, with_verdict
 from tutelage.evaluate.suite import (
     SUITES,
     Given,
     Judged,
     Measure,
-    NotAsked,
     Question,
     Reply,
     Suite,
@@ -46,23 +43,12 @@ class RubricSuite(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """The prompts of the suite's `data`, or the run's test prompts, as they are."""
-        _judge(given)
+        judge_of(given)
         if given.options.people is not None:
             read_graded(Path(given.options.people))
         rows = given.options.data
         examples = [row.example for row in readings(rows, given.seed)] if rows else given.examples
-        found = [
-            Question(
-                key=str(number),
-                turns=example.prompt,
-                max_new_tokens=given.longest(example.task),
-                task=example.task,
-            )
-            for number, example in own_prompts(replace(given, examples=examples))
-        ]
-        if not found:
-            raise NotAsked("made of a run's own test prompts or of `data`; there are none")
-        return found
+        return prompt_questions(given, examples)
 
     def judged(
         self,
@@ -72,21 +58,21 @@ class RubricSuite(Suite):
         tuned: Sequence[Reply],
     ) -> Judged:
         """The replies with the judge's grades."""
-        judge, options = _judge(given), given.options
+        judge, options = judge_of(given), given.options
         one, other = ([reply.answer for reply in side] for side in (base, tuned))
         found = grades(judge, [asked.turns for asked in questions], one, other, options.rubric)
         about = judge.about()
         if options.people is not None:
             about["people"] = agreement_on_grades(judge, Path(options.people), options.rubric)
         return Judged(
-            [_with(reply, first) for reply, (first, _) in zip(base, found, strict=True)],
-            [_with(reply, second) for reply, (_, second) in zip(tuned, found, strict=True)],
+            [with_verdict(reply, first) for reply, (first, _) in zip(base, found, strict=True)],
+            [with_verdict(reply, second) for reply, (_, second) in zip(tuned, found, strict=True)],
             about,
         )
 
     def blank(self, question: Question) -> Reply:
         """An answer that nothing better can be said of than the worst."""
-        return _with(Reply.blank(question), Grades(1.0, *[BOUNDS[0]] * len(CRITERIA)))
+        return with_verdict(Reply.blank(question), Grades(1.0, *[BOUNDS[0]] * len(CRITERIA)))
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
@@ -130,16 +116,6 @@ def _graded(
         task=task,
         bounds=BOUNDS,
     )
-
-
-def _judge(given: Given) -> Judge:
-    if given.judge is None:
-        raise NotAsked("needs two models and a judge: set evaluate.judge.model or local")
-    return given.judge()
-
-
-def _with(reply: Reply, found: Grades) -> Reply:
-    return replace(reply, verdicts=tuple(found))
 
 
 SUITES.register("rubric")(RubricSuite())
