@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from commands import Commands
-from tiny_project import Tuned
+from tiny_project import Tuned, write_rows
 from tutelage.evaluate.suite import SUITES, Question
 from tutelage.pipeline.suites.evaluate import evaluate_suites
 
@@ -246,6 +246,37 @@ def test_an_evaluation_of_nothing_leaves_no_folder(
     said = command("eval", "no-such-model", "--suite", "mmlu", cwd=tmp_path)
     assert said.code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_suites_asked_together_get_the_replies_that_they_get_alone(
+    asked: Path, files: Path, command: Commands, tmp_path: Path
+) -> None:
+    for name, prompts in (("one", ("1 and 1", "say tea")), ("two", ("say tea", "2 and 2"))):
+        rows = [{"prompt": prompt, "response": "x"} for prompt in prompts]
+        write_rows(tmp_path / f"{name}.jsonl", rows)
+    own = [
+        f'{{suite: dataset, name: {name}, data: "{tmp_path}/{name}.jsonl", max_new_tokens: {most}}}'
+        for name, most in (("one", 3), ("two", 5))
+    ]
+    own.append(f'{{suite: dataset, name: long, data: "{tmp_path}/long.jsonl"}}')
+    write_rows(tmp_path / "long.jsonl", [{"prompt": "word " * 2000, "response": "x"}])
+    settings = ("--set", f"evaluate.suites=[{', '.join(own)}]")
+    found = command(
+        *("eval", asked, "--suite", "one", "--suite", "long", "--suite", "two", "--json"),
+        *(*settings, "--out", tmp_path / "together"),
+        cwd=files,
+    ).json()
+    assert {one["suite"]: one["status"] for one in found["suites"]} == {
+        **{"one": "run", "long": "skipped", "two": "run"}
+    }
+    for name in ("one", "two"):
+        alone = ("--suite", name, *settings, "--out", tmp_path / "alone")
+        command("eval", asked, *alone, "--json", cwd=files).json()
+        for side in ("base", "tuned"):
+            place = f"{side}/{name}.parquet"
+            together = pl.read_parquet(tmp_path / "together" / place)
+            assert together.equals(pl.read_parquet(tmp_path / "alone" / place))
+            assert together["token_ids"].list.eval(pl.element().list.len()).list.first().max() <= 5
 
 
 def test_names_of_suites_are_names_of_files(asked: Path, command: Commands) -> None:

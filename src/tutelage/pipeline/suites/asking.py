@@ -11,6 +11,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,7 @@ from tutelage.pipeline.stages import EVERY, stage
 from tutelage.pipeline.suites.attacking import attack, with_suffix
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.system import with_system
+from tutelage.prompt.template import TemplateRefused
 from tutelage.rundir.journal import Journal
 
 TOGETHER = 256
@@ -70,6 +72,19 @@ class Progress:
             stage(f"{self._suite}: {what}")
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one suite asks.
+
+    Attributes:
+        questions: of the suite.
+        system: the system prompt in place of the recipe's.
+    """
+
+    questions: Sequence[Question]
+    system: str | None = None
+
+
 class Asker(Protocol):
     """Somebody who replies to questions.
 
@@ -84,6 +99,15 @@ class Asker(Protocol):
 
     @property
     def renderer(self) -> str | None: ...  # noqa: D102
+
+    def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
+        """Write the answers that several suites will ask for, where that is faster together.
+
+        Args:
+            batches: of the suites; what cannot be asked is left for its own suite to tell.
+            progress: told of what is done.
+        """
+        ...
 
     def ask(
         self, questions: Sequence[Question], system: str | None, progress: Progress
@@ -161,21 +185,48 @@ class LocalAsker:
         self, questions: Sequence[Question], system: str | None, progress: Progress
     ) -> list[Reply]:
         """See `Asker`."""
-        if any(one.choices for one in questions) and not self.bench.inference.weighs:
+        puts = self._puts(Batch(questions, system))
+        self._keep(puts, progress)
+        kept = (self.kept.get(put.key) for put in puts)
+        return [reply for reply in kept if reply is not None]
+
+    def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
+        """See `Asker`.
+
+        A step of decoding has 64 rows in any case, and a suite of 15 questions fills 15 of them.
+        The longest answers are begun first, so that short ones fill the rows beside their ends.
+        """
+        puts: list[_Put] = []
+        for batch in batches:
+            with suppress(NotAsked, TemplateRefused):
+                puts += self._puts(batch)
+        written = [put for put in puts if not (put.question.weighs or put.question.search)]
+        written.sort(key=lambda put: -put.question.max_new_tokens)
+        self._keep(written, progress)
+
+    def _puts(self, batch: Batch) -> list[_Put]:
+        """A suite's questions as ids.
+
+        Raises:
+            NotAsked: they cannot be put to this model.
+            TemplateRefused: its template does not take them.
+        """
+        if any(one.choices for one in batch.questions) and not self.bench.inference.weighs:
             raise NotAsked("weighs answers by likelihood, which takes a decoder-only model")
-        if any(one.search for one in questions) and not self.bench.inference.weighs:
+        if any(one.search for one in batch.questions) and not self.bench.inference.weighs:
             raise NotAsked("searches suffixes by gradients, which takes a decoder-only model")
-        puts = [self._put(question, system) for question in questions]
+        puts = [self._put(question, batch.system) for question in batch.questions]
         self._check_length(puts)
-        # What is asked twice is answered once.
+        return puts
+
+    def _keep(self, puts: Sequence[_Put], progress: Progress) -> None:
+        """Have a reply to each; what is asked twice is answered once."""
         fresh = list({put.key: put for put in puts if self.kept.get(put.key) is None}.values())
         for start in range(0, len(fresh), TOGETHER):
             some = fresh[start : start + TOGETHER]
             for put, said in zip(some, self._replies(some, progress), strict=True):
                 self.kept.add(put.key, said)
             progress.asked(len(puts) - len(fresh) + start + len(some))
-        kept = (self.kept.get(put.key) for put in puts)
-        return [reply for reply in kept if reply is not None]
 
     def _check_length(self, puts: Sequence[_Put]) -> None:
         """See that the model can read every question, and one token of an answer to it.

@@ -25,7 +25,7 @@ from tutelage.evaluate.suite_comparison import (
     values_of,
 )
 from tutelage.pipeline.stages import stage
-from tutelage.pipeline.suites.asking import Asker, KeptReplies, LocalAsker, Progress
+from tutelage.pipeline.suites.asking import Asker, Batch, KeptReplies, LocalAsker, Progress
 from tutelage.pipeline.suites.planning import Planned
 from tutelage.pipeline.suites.results import write_replies
 from tutelage.pipeline.workbench import Workbench
@@ -107,9 +107,9 @@ def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> Side:
         folder: of the results, where it is written down how a suite broke off.
     """
     found: dict[str, Asked | Missed] = {}
-    for planned in plans:
-        if planned.skipped is not None:
-            continue
+    asked = [planned for planned in plans if planned.skipped is None]
+    ahead = _write_ahead(who, asked, name)
+    for planned in asked:
         count = len(planned.questions)
         stage(f"{planned.name}: asking {name} ({count} questions)")
         started = time.perf_counter()
@@ -126,7 +126,40 @@ def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> Side:
             found[planned.name] = Missed.failed(error, planned.name, folder)
         else:
             found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
-    return Side(name, who.content, who.renderer, found)
+    return Side(name, who.content, who.renderer, _with_their_share(found, ahead))
+
+
+def _write_ahead(who: Asker, plans: Sequence[Planned], name: str) -> float:
+    """Have the answers to all suites written together, and tell how many seconds that took."""
+    if len(plans) < 2:
+        return 0.0
+    count = sum(len(planned.questions) for planned in plans)
+    stage(f"asking {name} what {len(plans)} suites will have written")
+    started = time.perf_counter()
+    batches = [Batch(planned.questions, planned.given.options.system) for planned in plans]
+    try:
+        who.write_ahead(batches, Progress("all suites", count))
+    except Exception as error:  # each suite is asked by itself then, and tells what is wrong
+        stage(f"one by one, as that broke off: {type(error).__name__}: {error}")
+    return time.perf_counter() - started
+
+
+def _with_their_share(
+    found: Mapping[str, Asked | Missed], seconds: float
+) -> dict[str, Asked | Missed]:
+    """What was found, each suite's time with its part, by tokens, of what was written ahead."""
+    written = {
+        suite: sum(reply.tokens for reply in one.replies if reply is not None)
+        for suite, one in found.items()
+        if isinstance(one, Asked)
+    }
+    whole = sum(written.values())
+    return {
+        suite: replace(one, seconds=one.seconds + seconds * written[suite] / whole)
+        if isinstance(one, Asked) and whole
+        else one
+        for suite, one in found.items()
+    }
 
 
 def conclude(

@@ -22,7 +22,7 @@ from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.protocol import Reply as Sent
 from tutelage.infer.options import Served
 from tutelage.pipeline.export_data import turns
-from tutelage.pipeline.suites.asking import Progress, stream_of
+from tutelage.pipeline.suites.asking import Batch, Progress, stream_of
 from tutelage.prompt.system import with_system
 from tutelage.recipe import Recipe
 
@@ -68,6 +68,9 @@ class ServedAsker:
         )
         known = repr((self._served.url, self._served.model, *settings))
         return hashlib.sha256(known.encode()).hexdigest()
+
+    def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
+        """See `Asker`. Requests are sent side by side in any case, so there is nothing to gain."""
 
     def ask(
         self, questions: Sequence[Question], system: str | None, progress: Progress
