@@ -228,23 +228,7 @@ def _templates() -> jinja2.Environment:
         keep_trailing_newline=True,
         finalize=lambda value: value if isinstance(value, Markup) else escaped(value),
     )
-    environment.filters |= {
-        "number": text.number,
-        "signed": text.signed,
-        "interval": text.interval,
-        "p": text.p_value,
-        "count": text.count,
-        "share": text.share,
-        "duration": text.duration,
-        "day": text.day,
-        "method": text.method,
-        "relative": text.relative,
-        "size": text.size,
-        "energy": text.energy,
-        "perplexity": text.perplexity,
-        "local": local,
-        "fenced": fenced,
-        "code": code,
-    }
+    environment.filters |= text.FILTERS
+    environment.filters |= {"local": local, "fenced": fenced, "code": code}
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     return environment

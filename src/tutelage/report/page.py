@@ -57,23 +57,8 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    environment.filters |= {
-        "number": text.number,
-        "signed": text.signed,
-        "interval": text.interval,
-        "p": text.p_value,
-        "count": text.count,
-        "share": text.share,
-        "excerpt": text.excerpt,
-        "duration": text.duration,
-        "day": text.day,
-        "method": text.method,
-        "relative": text.relative,
-        "size": text.size,
-        "energy": text.energy,
-        "perplexity": text.perplexity,
-        "loss_verdict": loss_verdict,
-    }
+    environment.filters |= text.FILTERS
+    environment.filters |= {"excerpt": text.excerpt, "loss_verdict": loss_verdict}
     environment.tests["flat"] = _is_flat
     return environment
 

@@ -215,3 +215,21 @@ def _three_digits(value: float) -> str:
     decimals = min(6, max(0, 2 - math.floor(math.log10(value))))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if decimals else text
+
+
+FILTERS = {
+    "number": number,
+    "signed": signed,
+    "interval": interval,
+    "p": p_value,
+    "count": count,
+    "share": share,
+    "duration": duration,
+    "day": day,
+    "method": method,
+    "relative": relative,
+    "size": size,
+    "energy": energy,
+    "perplexity": perplexity,
+}
+"""What templates call these, on the page and on the model card alike."""
