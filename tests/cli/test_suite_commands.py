@@ -16,6 +16,7 @@ from commands import Commands
 from tiny_project import Tuned, write_rows
 from tutelage.evaluate.suite import SUITES, Question
 from tutelage.pipeline.suites.evaluate import evaluate_suites
+from tutelage.recipe import load as load_recipe
 
 pytestmark = pytest.mark.parametrize("tuned", ["lora"], indirect=True)
 
@@ -277,6 +278,38 @@ def test_suites_asked_together_get_the_replies_that_they_get_alone(
             together = pl.read_parquet(tmp_path / "together" / place)
             assert together.equals(pl.read_parquet(tmp_path / "alone" / place))
             assert together["token_ids"].list.eval(pl.element().list.len()).list.first().max() <= 5
+
+
+def test_a_later_turn_is_asked_behind_the_models_own_answer(
+    asked: Path, command: Commands, tmp_path: Path
+) -> None:
+    turns = ["say tea", "again"]
+    row = {"question_id": 7, "category": "talk", "turns": turns}
+    write_rows(tmp_path / "talk.jsonl", [row])
+    suite = f'{{suite: mt_bench, data: "{tmp_path}/talk.jsonl", max_new_tokens: 4}}'
+    base = asked.parent / "run"
+    settings = (
+        *("--set", f"evaluate.suites=[{suite}]", "--out", tmp_path / "out"),
+        *("--set", f"evaluate.judge.local={load_recipe(base / 'recipe.yaml').recipe.model.base}"),
+        *("--set", "evaluate.judge.max_new_tokens=4"),
+    )
+    found = command("eval", asked, "--suite", "mt_bench", "--json", *settings, cwd=asked).json()
+    assert {row["metric"] for row in found["measures"]} >= {"graded", "turn_1", "turn_2"}
+    table = pl.read_parquet(tmp_path / "out/tuned/mt_bench.parquet")
+    first, ids = table["answers"][0][0], table["prompt_ids"][0].to_list()
+    model = AutoTokenizer.from_pretrained(asked / "model")
+    talk = [
+        *({"role": "user", "content": turns[0]}, {"role": "assistant", "content": first}),
+        {"role": "user", "content": turns[1]},
+    ]
+    assert ids == model.apply_chat_template(talk, add_generation_prompt=True)["input_ids"]
+    assert len(table["token_ids"][0]) == 2
+    page = (tmp_path / "out/report.html").read_text()
+    assert "user: again" in page
+    # What was asked is kept: nothing is asked again.
+    lines = (tmp_path / "out/replies.jsonl").read_bytes()
+    command("eval", asked, "--suite", "mt_bench", "--json", *settings, cwd=asked).json()
+    assert (tmp_path / "out/replies.jsonl").read_bytes() == lines
 
 
 def test_names_of_suites_are_names_of_files(asked: Path, command: Commands) -> None:

@@ -23,6 +23,9 @@ from tutelage.judge import CRITERIA, RUBRIC, Exchange, Judgement, Unjudged, rate
 from tutelage.judge.rubric import Criterion
 from tutelage.statistics.agreement import Agreement, agreement, cohen_kappa, krippendorff_alpha
 
+Said = tuple[tuple[Message, ...], str]
+"""A prompt's turns, and the answer."""
+
 SCALE = (1, 2, 3, 4, 5)
 MIDDLE = 3.0
 FIX = 'expected one object a line: {"prompt": "…", "answer": "…", "grades": {"clarity": 4}}'
@@ -90,18 +93,27 @@ def grades(
     Returns:
         A pair for each prompt; both `UNGRADED` where one of the two has no judgement.
     """
-    told = [
-        (prompt, answer)
-        for side in (one, other)
-        for prompt, answer in zip(prompts, side, strict=True)
-    ]
-    distinct = list(dict.fromkeys(told))
-    said = dict(zip(distinct, _rated(judge, distinct, rubric), strict=True))
+    sides = [list(zip(prompts, side, strict=True)) for side in (one, other)]
+    return paired_grades(judge, sides[0], sides[1], rubric)
+
+
+def paired_grades(
+    judge: Judge, one: Sequence[Said], other: Sequence[Said], rubric: str | None = None
+) -> list[tuple[Grades, Grades]]:
+    """The same of answers that stand after prompts of their own, such as a model's earlier answers.
+
+    Args:
+        judge: who is asked.
+        one: what each prompt of a model was answered.
+        other: the same of the other model, in the same order.
+        rubric: what grades mean; None takes the house's.
+    """
+    distinct = list(dict.fromkeys((*one, *other)))
+    rated = dict(zip(distinct, _rated(judge, distinct, rubric), strict=True))
     pairs = []
-    for prompt, a, b in zip(prompts, one, other, strict=True):
-        both = said[prompt, a], said[prompt, b]
-        first, second = (_grades(found) for found in both)
-        pairs.append((first, second) if first.judged and second.judged else (UNGRADED, UNGRADED))
+    for first, second in zip(one, other, strict=True):
+        both = _grades(rated[first]), _grades(rated[second])
+        pairs.append(both if all(found.judged for found in both) else (UNGRADED, UNGRADED))
     return pairs
 
 
@@ -160,9 +172,7 @@ def read_graded(path: Path) -> list[_Graded]:
     return found
 
 
-def _rated(
-    judge: Judge, asked: Sequence[tuple[tuple[Message, ...], str]], rubric: str | None
-) -> list[Judgement | Unjudged]:
+def _rated(judge: Judge, asked: Sequence[Said], rubric: str | None) -> list[Judgement | Unjudged]:
     exchanges = [Exchange(prompt, Message("assistant", answer)) for prompt, answer in asked]
     return rate(judge.ask, exchanges, judge.fence, rubric or RUBRIC)
 

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tutelage.data.example import Example
+from tutelage.evaluate.gradings import SCALE
 from tutelage.evaluate.own_items import own_prompts
 from tutelage.evaluate.preferences import Judge
-from tutelage.evaluate.suite import Given, NotAsked, Question, Reply
+from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply
+
+BOUNDS = (float(SCALE[0]), float(SCALE[-1]))
+SIGNATURE = "single answers graded from 1 to 5, the middle where one of the two is not judged"
 
 
 def judge_of(given: Given) -> Judge:
@@ -45,3 +49,23 @@ def prompt_questions(given: Given, examples: Sequence[Example]) -> list[Question
 def with_verdict(reply: Reply, numbers: Sequence[float]) -> Reply:
     """A reply with what a judge found of it."""
     return replace(reply, verdicts=tuple(numbers))
+
+
+def graded(
+    name: str,
+    values: Sequence[float],
+    places: Sequence[int],
+    *,
+    primary: bool = False,
+    task: str = "",
+) -> Measure:
+    """The mean of grades, from 1 to 5."""
+    return Measure.mean(
+        name,
+        values,
+        items=places,
+        signature=SIGNATURE,
+        primary=primary,
+        task=task,
+        bounds=BOUNDS,
+    )

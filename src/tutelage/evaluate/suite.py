@@ -44,6 +44,7 @@ class Question:
     Attributes:
         key: its name within the suite, the same whenever and of whomever it is asked.
         turns: the conversation that the model answers; none if only `texts` are weighed.
+        then: what the user says next, each turn after the model's own answer to the one before.
         choices: answers to weigh instead of writing one: each one's likelihood after the turns.
         texts: plain texts to weigh, read without a chat template.
         max_new_tokens: longest answer.
@@ -59,6 +60,7 @@ class Question:
 
     key: str
     turns: tuple[Message, ...] = ()
+    then: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     max_new_tokens: int = 256
@@ -68,6 +70,15 @@ class Question:
     task: str = ""
     cluster: str = ""
     target: Any = None
+
+    def followed(self, answers: Sequence[str]) -> tuple[Message, ...]:
+        """The conversation after so many answers, up to what the user says next."""
+        more = [
+            turn
+            for answer, said in zip(answers, self.then, strict=False)
+            for turn in (Message("assistant", answer), Message("user", said))
+        ]
+        return (*self.turns, *more)
 
     @property
     def source(self) -> str:
@@ -85,14 +96,15 @@ class Reply:
     """What a model said to one question.
 
     Attributes:
-        answers: the written ones, one a sample.
+        answers: the written ones: one a sample, or one a turn where the user goes on.
         finish_reasons: `stop` or `length` of each.
         likelihoods: natural logarithm of the probability of each choice, or of each text but its
             first token.
         lengths: tokens that each of these is of.
         prompt_tokens: that were read before an answer.
         tokens: that were written.
-        prompt_ids: token ids that were read; unknown of a model elsewhere, as are the others.
+        prompt_ids: token ids that were read before the last answer; unknown of a model elsewhere,
+            as are the others.
         token_ids: of each answer, a stop token included.
         log_probabilities: natural logarithm of the probability of each answer under the model.
         verdicts: of a judge on the answers, as numbers that the suite knows.
@@ -117,7 +129,7 @@ class Reply:
     def blank(cls, question: Question) -> Reply:
         """Of a model that says nothing, and finds everything as likely as anything else."""
         weighed = question.choices or question.texts
-        samples = 0 if question.weighs else question.samples
+        samples = 0 if question.weighs else question.samples + len(question.then)
         return cls(
             answers=("",) * samples,
             finish_reasons=("stop",) * samples,

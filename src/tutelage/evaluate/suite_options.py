@@ -72,8 +72,8 @@ class SuiteOptions(Options):
     (`evaluate.judge`), beside the templates'; 0 asks the templates' alone."""
 
     rubric: str | None = Field(default=None, min_length=1)
-    """What `rubric` tells the judge that 1 to 5 mean for following, correctness, clarity and
-    safety; null takes the house's words, those of audits."""
+    """What `rubric` and `mt_bench` tell the judge that 1 to 5 mean for following, correctness,
+    clarity and safety; null takes the house's words, those of audits."""
 
     people: str | None = None
     """JSONL file of answers that people graded, one object a line: `prompt`, `answer` and `grades`,

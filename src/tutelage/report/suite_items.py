@@ -155,15 +155,15 @@ def _item(before: Mapping[str, Any] | None, after: Mapping[str, Any], column: st
         asked=_conversation(question["turns"]),
         expected=_expected(question["target"]),
         metric=column.removeprefix("score:"),
-        base=None if before is None else _said(before, choices, column),
-        tuned=_said(after, choices, column),
+        base=None if before is None else _said(before, choices, column, question.get("then", [])),
+        tuned=_said(after, choices, column, question.get("then", [])),
     )
 
 
-def _said(row: Mapping[str, Any], choices: Iterable[str], column: str) -> Said:
+def _said(row: Mapping[str, Any], choices: Iterable[str], column: str, then: Sequence[str]) -> Said:
     weighed = zip(row["likelihoods"], row["lengths"], choices, strict=False)
     return Said(
-        answers=tuple(row["answers"]),
+        answers=(_dialogue(row["answers"], then),) if then else tuple(row["answers"]),
         weighed=tuple(sorted(weighed, key=lambda one: -one[0])[:SHOWN_CHOICES]),
         finish=row["finish_reasons"][0] if row["finish_reasons"] else "",
         score=row[column] if column else None,
@@ -176,6 +176,15 @@ def _conversation(turns: list[dict[str, Any]]) -> str:
     if len(turns) == 1:
         return str(turns[0]["content"])
     return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
+
+
+def _dialogue(answers: Sequence[str], then: Sequence[str]) -> str:
+    """A model's answers, and what the user said between them."""
+    first, *later = answers
+    turns = [
+        f"user: {said}\n\nassistant: {answer}" for said, answer in zip(then, later, strict=False)
+    ]
+    return "\n\n".join([first, *turns])
 
 
 def _expected(target: Any) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tutelage.evaluate.answered import readings
 from tutelage.evaluate.gradings import SCALE, Grades, agreement_on_grades, grades, read_graded
-from tutelage.evaluate.judged import judge_of, prompt_questions, with_verdict
+from tutelage.evaluate.judged import graded, judge_of, prompt_questions, with_verdict
 from tutelage.evaluate.suite import (
     SUITES,
     Given,
@@ -29,9 +29,6 @@ from tutelage.evaluate.suite import (
     by_task,
 )
 from tutelage.judge import CRITERIA
-
-BOUNDS = (float(SCALE[0]), float(SCALE[-1]))
-SIGNATURE = "single answers graded from 1 to 5, the middle where one of the two is not judged"
 
 
 class RubricSuite(Suite):
@@ -72,7 +69,7 @@ class RubricSuite(Suite):
 
     def blank(self, question: Question) -> Reply:
         """An answer that nothing better can be said of than the worst."""
-        return with_verdict(Reply.blank(question), Grades(1.0, *[BOUNDS[0]] * len(CRITERIA)))
+        return with_verdict(Reply.blank(question), Grades(1.0, *[float(SCALE[0])] * len(CRITERIA)))
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
@@ -81,9 +78,9 @@ class RubricSuite(Suite):
         found = [Grades(*reply.verdicts) for reply in replies]
         tasks = by_task(questions)
         return [
-            _graded("graded", [one.mean for one in found], range(len(found)), primary=True),
+            graded("graded", [one.mean for one in found], range(len(found)), primary=True),
             *(
-                _graded(name, [one.of(name) for one in found], range(len(found)))
+                graded(name, [one.of(name) for one in found], range(len(found)))
                 for name in CRITERIA
             ),
             Measure.mean(
@@ -92,30 +89,11 @@ class RubricSuite(Suite):
                 signature="items both of whose answers have a judgement",
             ),
             *(
-                _graded("graded", [found[at].mean for at in places], places, task=task)
+                graded("graded", [found[at].mean for at in places], places, task=task)
                 for task, places in tasks.items()
                 if len(tasks) > 1
             ),
         ]
-
-
-def _graded(
-    name: str,
-    values: Sequence[float],
-    places: Sequence[int],
-    *,
-    primary: bool = False,
-    task: str = "",
-) -> Measure:
-    return Measure.mean(
-        name,
-        values,
-        items=places,
-        signature=SIGNATURE,
-        primary=primary,
-        task=task,
-        bounds=BOUNDS,
-    )
 
 
 SUITES.register("rubric")(RubricSuite())

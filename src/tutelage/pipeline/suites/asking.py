@@ -194,13 +194,18 @@ class LocalAsker:
         """See `Asker`.
 
         A step of decoding has 64 rows in any case, and a suite of 15 questions fills 15 of them.
+        A conversation of several turns may outgrow the context, which is for its suite to tell.
         The longest answers are begun first, so that short ones fill the rows beside their ends.
         """
         puts: list[_Put] = []
         for batch in batches:
             with suppress(NotAsked, TemplateRefused):
                 puts += self._puts(batch)
-        written = [put for put in puts if not (put.question.weighs or put.question.search)]
+        written = [
+            put
+            for put in puts
+            if not (put.question.weighs or put.question.search or put.question.then)
+        ]
         written.sort(key=lambda put: -put.question.max_new_tokens)
         self._keep(written, progress)
 
@@ -266,6 +271,8 @@ class LocalAsker:
             asked += (question.temperature, self.decode.top_p, self.decode.seed, question.key)
         if question.search:
             asked += (question.search,)
+        if question.then:
+            asked += (question.then,)
         key = hashlib.sha256(repr(asked).encode()).hexdigest()
         return _Put(question, turns, prompt, weighed, key)
 
@@ -293,6 +300,12 @@ class LocalAsker:
         found = dict(zip((put.key for put in weighed), self._weighed(weighed), strict=True))
         said = self._written(written, progress)
         found |= dict(zip((put.key for put in written), said, strict=True))
+        while going := [
+            put for put in written if len(found[put.key].answers) <= len(put.question.then)
+        ]:
+            said = self._written([self._next(put, found[put.key]) for put in going], progress)
+            for put, reply in zip(going, said, strict=True):
+                found[put.key] = _longer(found[put.key], reply)
         for put, search in attacked:
             found[put.key] = replace(found[put.key], suffix=search.suffix, losses=search.losses)
         return [found[put.key] for put in puts]
@@ -344,6 +357,18 @@ class LocalAsker:
         prompt = self.bench.renderer.prompt_ids(with_suffix(put.turns, found.suffix))
         return replace(put, prompt=tuple(prompt)), found
 
+    def _next(self, put: _Put, reply: Reply) -> _Put:
+        """A conversation that goes on after what was answered so far.
+
+        Raises:
+            NotAsked: it has become too long.
+        """
+        more = len(put.question.turns)
+        turns = (*put.turns, *put.question.followed(reply.answers)[more:])
+        following = replace(put, prompt=tuple(self.bench.renderer.prompt_ids(turns)))
+        self._check_length([following])
+        return following
+
     def _written(self, puts: Sequence[_Put], progress: Progress) -> list[Reply]:
         bench = self.bench
         said: dict[str, list[Answer]] = {put.key: [] for put in puts}
@@ -376,6 +401,20 @@ class LocalAsker:
             )
             for put in puts
         ]
+
+
+def _longer(reply: Reply, turn: Reply) -> Reply:
+    """What was said so far, and in one more turn."""
+    return replace(
+        reply,
+        answers=reply.answers + turn.answers,
+        finish_reasons=reply.finish_reasons + turn.finish_reasons,
+        prompt_tokens=turn.prompt_tokens,
+        tokens=reply.tokens + turn.tokens,
+        prompt_ids=turn.prompt_ids,
+        token_ids=reply.token_ids + turn.token_ids,
+        log_probabilities=reply.log_probabilities + turn.log_probabilities,
+    )
 
 
 def stream_of(question: Question, sample: int) -> int:

@@ -102,6 +102,7 @@ def _question(plain: Mapping[str, Any]) -> Question:
         **{
             **plain,
             "turns": turns,
+            "then": tuple(plain.get("then", ())),
             "choices": tuple(plain["choices"]),
             "texts": tuple(plain["texts"]),
             "search": SuffixSearch(**plain["search"]) if plain.get("search") else None,

@@ -10,7 +10,8 @@ given, and no gradients: suites that take them are skipped, and say so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tutelage.data.example import Message
@@ -93,7 +94,27 @@ class ServedAsker:
             replies = self._at(temperature).ask(requests, progress.answered)
             for (at, _), reply in zip(asked, replies, strict=True):
                 said[at].append(reply)
+        self._go_on(questions, said, system, progress)
         return [_reply(said[at]) for at in range(len(questions))]
+
+    def _go_on(
+        self,
+        questions: Sequence[Question],
+        said: Mapping[int, list[Sent]],
+        system: str | None,
+        progress: Progress,
+    ) -> None:
+        """Put the later turns of conversations whose earlier ones were answered."""
+        for turn in range(max((len(question.then) for question in questions), default=0)):
+            going = []
+            for at, question in enumerate(questions):
+                answers = [one.text for one in said[at] if one.text is not None]
+                if len(question.then) > turn and len(answers) == turn + 1:
+                    going.append((at, replace(question, turns=question.followed(answers))))
+            requests = [self._request(question, 0, system) for _, question in going]
+            replies = self._at(0.0).ask(requests, progress.answered)
+            for (at, _), reply in zip(going, replies, strict=True):
+                said[at].append(reply)
 
     def _check(self, questions: Sequence[Question]) -> None:
         host = self._served.host
