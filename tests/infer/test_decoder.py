@@ -166,6 +166,37 @@ def test_tokens_are_told_in_their_order(size: int) -> None:
     assert [tuple(told[place]) for place in range(9)] == [answer.ids for answer in answers]
 
 
+@pytest.mark.parametrize("size", [1, 3, 32])
+def test_answers_are_told_as_they_end(size: int) -> None:
+    asked = [Request((5, at), 2 * at, key=at) for at in range(2, 9)]
+    options = DecodeOptions(batch_size=size)
+    decoder = Decoder(families.get("causal"), tiny_models.make_model("llama"), (), options)
+    tokens = 0
+    told: dict[int, tuple[Answer, int]] = {}
+
+    def on_token(place: int, token: int) -> None:
+        nonlocal tokens
+        tokens += 1
+
+    def on_answer(place: int, answer: Answer) -> None:
+        told[place] = (answer, tokens)
+
+    answers = decoder.run(asked, on_token, on_answer)
+    assert [told[place][0] for place in range(7)] == answers
+    after = [at for _, at in told.values()]
+    assert after[0] < after[-1] == sum(len(one.ids) for one in answers)
+
+
+def test_the_longest_is_begun_first() -> None:
+    asked = [Request((5, at), 30 if at == 9 else 2, key=at) for at in range(2, 10)]
+    begun: list[int] = []
+    options = DecodeOptions(batch_size=2)
+    Decoder(families.get("causal"), tiny_models.make_model("llama"), (), options).run(
+        asked, lambda place, _: begun.append(place)
+    )
+    assert begun[0] == 7
+
+
 def test_tokens_are_told_as_they_come() -> None:
     rounds: list[list[int]] = []
 
@@ -202,26 +233,26 @@ def test_a_small_memory_changes_nothing_but_how_many_at_a_time(
         for request in [*requests(12, longest=30), Request((5,) * (110 - shared), 12, 99)]
     ]
     expected = decode(model, asked)
-    opened: list[tuple[int, int, int]] = []
+    opened: list[tuple[list[int], int]] = []
 
     class Watched(cache.Cache):
-        def __init__(self, slots: int, size: int, shared: int) -> None:
-            opened.append((slots, size, shared))
-            super().__init__(slots, size, shared)
+        def __init__(self, sizes: Sequence[int], shared: int) -> None:
+            opened.append((list(sizes), shared))
+            super().__init__(sizes, shared)
 
     monkeypatch.setattr("tutelage.infer.decoder.Cache", Watched)
     block = 32 * 2 * 2 * 2 * 8 * 4  # tokens, layers, keys and values, key heads, head size, bytes
     assert decode(model, asked) == expected
-    assert opened == [(13, 3, 2) if shared else (13, 4, 0)]  # 122 tokens; 32 of them shared
+    # 122 tokens, 32 of them shared; the others have 18 to 45, and are as many.
+    ((sizes, common),) = opened
+    assert sizes[0] == (3 if shared else 4) and max(sizes[1:]) == 2
+    assert (len(sizes), common) == (13, 2 if shared else 0)
     for blocks in (0, 4, 9, 16):
         opened.clear()
         monkeypatch.setattr(cache, "CPU_BYTES", blocks * block)
         assert decode(model, asked) == expected
-        taken = [slots * size + common for slots, size, common in opened]
-        assert all(n <= blocks or slots == 1 for n, (slots, *_) in zip(taken, opened, strict=True))
-        assert len(opened) > 1 or shared
-        if not shared:
-            assert opened[0] == (max(1, blocks // 4), 4, 0)
+        assert all(sum(sizes) + more <= blocks or len(sizes) == 1 for sizes, more in opened)
+        assert len(opened) == 1  # memory decides how many at a time, not how often they start
 
 
 def test_what_a_token_takes_is_measured() -> None:

@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
-from tutelage.infer.backend import Answer, Backend, OnToken, Request
+from tutelage.infer.backend import Answer, Backend, OnAnswer, OnToken, Request
 from tutelage.model.methods import Method
+
+T = TypeVar("T")
 
 BASE = "base"
 """Names the model without any tuning."""
@@ -111,7 +114,12 @@ class AdapterBackend:
         self.adapters = adapters
         self._backend = backend
 
-    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+    def run(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> list[Answer]:
         """Answers in the order of the requests; one that names no tuning gets the present one.
 
         Raises:
@@ -124,14 +132,17 @@ class AdapterBackend:
         for name, places in groups.items():
             group = [replace(requests[place], adapter=None) for place in places]
             with self.adapters.chosen(name):
-                found = self._backend(name).run(group, _placed(on_token, places))
+                backend = self._backend(name)
+                found = backend.run(group, _placed(on_token, places), _placed(on_answer, places))
             answers |= dict(zip(places, found, strict=True))
         return [answers[place] for place in range(len(requests))]
 
 
-def _placed(on_token: OnToken | None, places: Sequence[int]) -> OnToken | None:
-    """Tells of tokens by the place of their request among all."""
-    if on_token is None:
+def _placed(
+    listener: Callable[[int, T], None] | None, places: Sequence[int]
+) -> Callable[[int, T], None] | None:
+    """Tells of what comes by the place of its request among all."""
+    if listener is None:
         return None
-    tell = on_token
-    return lambda at, token: tell(places[at], token)
+    tell = listener
+    return lambda at, what: tell(places[at], what)

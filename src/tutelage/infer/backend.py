@@ -70,11 +70,18 @@ def refuse_tunings(requests: Sequence[Request]) -> None:
 
 OnToken = Callable[[int, int], None]
 """Called with the request's place in the list and each new token, as it comes."""
+OnAnswer = Callable[[int, Answer], None]
+"""Called with the request's place in the list and its answer, as soon as that is whole."""
 
 
 class Backend(Protocol):
     """Something that continues prompts."""
 
-    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+    def run(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> list[Answer]:
         """Answers in the order of the requests."""
         ...

@@ -8,6 +8,7 @@ last block of a shared prefix is mostly a part of one; whoever continues it begi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -36,26 +37,30 @@ def blocks_for(tokens: int) -> int:
 class Cache:
     """A pool of blocks: keys and values by layer, (blocks, key heads, BLOCK, head size).
 
+    The slots' first blocks lie side by side, then their second ones, and so on: a step attends the
+    blocks of one level together.
+
     Args:
-        slots: sequences at a time.
-        size: blocks that each slot has for its own.
+        sizes: blocks that each slot has for its own, falling; a slot is a sequence at a time.
         shared: further blocks, for what sequences share.
     """
 
-    def __init__(self, slots: int, size: int, shared: int = 0) -> None:
-        self.slots = slots
-        self.size = size
+    def __init__(self, sizes: Sequence[int], shared: int = 0) -> None:
+        self.sizes = tuple(sizes)
         self.shared = shared
+        counts = (sum(size > level for size in sizes) for level in range(max(sizes)))
+        self._levels = (0, *itertools.accumulate(counts))
         self._used = 0
         self._layers: dict[int, tuple[Tensor, Tensor]] = {}
 
     def own(self, slot: int, block: int) -> int:
         """Place in the pool of a slot's own block."""
-        return slot * self.size + block
+        assert block < self.sizes[slot]
+        return self._levels[block] + slot
 
-    def slots_of(self, pool: Tensor) -> Tensor:
-        """The slots' own blocks, (slots, size, key heads, BLOCK, head size)."""
-        return pool[: self.slots * self.size].view(self.slots, self.size, *pool.shape[1:])
+    def level(self, pool: Tensor, block: int) -> Tensor:
+        """This block of every slot that has it, (slots, key heads, BLOCK, head size)."""
+        return pool[self._levels[block] : self._levels[block + 1]]
 
     def layer(self, heads: Heads) -> tuple[Tensor, Tensor]:
         """The layer's keys and values; made on first use."""
@@ -68,7 +73,7 @@ class Cache:
         if size > self._used:
             for pools in self._layers.values():
                 for pool in pools:
-                    self.slots_of(pool)[:, self._used : size] = 0
+                    pool[self._levels[self._used] : self._levels[size]] = 0
             self._used = size
 
     def copy(self, sources: Sequence[int], targets: Sequence[int]) -> None:
@@ -80,10 +85,10 @@ class Cache:
     def _pool(self, like: Tensor) -> Tensor:
         # A CPU gives memory to what is written only, so room for a long answer costs nothing
         # before it comes: this is why the slots' blocks are not cleared before they are used.
-        blocks = self.slots * self.size + self.shared
-        pool = like.new_empty(blocks, like.shape[1], BLOCK, like.shape[3])
-        self.slots_of(pool)[:, : self._used] = 0
-        pool[self.slots * self.size :] = 0
+        own = self._levels[-1]
+        pool = like.new_empty(own + self.shared, like.shape[1], BLOCK, like.shape[3])
+        pool[: self._levels[self._used]] = 0
+        pool[own:] = 0
         return pool
 
 

@@ -13,7 +13,7 @@ rows in each as were sent there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
 from tutelage.infer.admission import admitted
-from tutelage.infer.backend import Answer, OnToken, Request, refuse_tunings
+from tutelage.infer.backend import Answer, OnAnswer, OnToken, Request, refuse_tunings
 from tutelage.infer.cache import BLOCK, Cache, room_for
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.prefixes import Prefixes, find_prefixes
@@ -66,12 +66,18 @@ class Decoder:
         self.rows = rows
 
     @torch.inference_mode()
-    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+    def run(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> list[Answer]:
         """Continue every prompt; an answer ends at the latest where the model's context does.
 
         Args:
             requests: the prompts, each of at least one token.
             on_token: told of every new token.
+            on_answer: told of every answer as it ends.
 
         Returns:
             Answers in the order of the requests.
@@ -102,14 +108,16 @@ class Decoder:
         ordered = in_order(sequences, len(prefixes.stretches))
         with laid_out(self.family.backbone(self.model), self.rows):
             for wave in waves(ordered, prefixes, self.options.batch_size, room):
-                self._decode(wave, prefixes, sampler, on_token)
+                for ended in self._decode(wave, prefixes, sampler, on_token):
+                    if on_answer is not None:
+                        on_answer(ended.place, ended.answer())
         return [sequence.answer() for sequence in sequences]
 
     def _decode(
         self, wave: Wave, prefixes: Prefixes, sampler: Sampler, on_token: OnToken | None
-    ) -> None:
-        """Decode a wave to its end."""
-        cache = Cache(wave.slots, wave.size, wave.shared_blocks)
+    ) -> Iterator[Ongoing]:
+        """Decode a wave; its sequences as they end."""
+        cache = Cache(wave.sizes, wave.shared_blocks)
         alone = self.rows == 1
         reader = PromptReader(
             self.family,
@@ -130,6 +138,7 @@ class Decoder:
                 wave.slots,
                 lambda ones: sum(reader.unread(one) for one in ones),
                 PROMPT_ROWS,
+                wave.fits,
             )
             if newcomers:
                 hidden = reader.read(newcomers)
@@ -145,6 +154,7 @@ class Decoder:
                     held = {slot: _held(sequence, runs) for slot, sequence in taken.items()}
                     hidden = self._step(cache, taken, held, first)
                     self._extend(list(taken.values()), hidden, sampler, on_token)
+            yield from (it for it in running.values() if it.finish_reason is not None)
             running = {slot: it for slot, it in running.items() if it.finish_reason is None}
 
     def _extend(

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tutelage.infer.backend import Answer, OnToken, Request, refuse_tunings
+from tutelage.infer.backend import Answer, OnAnswer, OnToken, Request, refuse_tunings
 from tutelage.infer.masked_rows import ROW, predictions
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.sampling import Sampler
@@ -113,12 +113,18 @@ class Filler:
         self.row = row
 
     @torch.inference_mode()
-    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+    def run(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> list[Answer]:
         """Fill in, or choose, the answer of every prompt.
 
         Args:
             requests: the prompts, each with its places.
             on_token: told of every token of an answer, once the answers are there.
+            on_answer: told of every answer, likewise.
 
         Returns:
             Answers in the order of the requests.
@@ -143,10 +149,12 @@ class Filler:
                     answers[at] = sheet.answer(self.stop_ids)
             waiting = {at: sheet for at, sheet in waiting.items() if at not in answers}
         in_order = [answers[at] for at in range(len(requests))]
-        if on_token is not None:
-            for at, answer in enumerate(in_order):
+        for at, answer in enumerate(in_order):
+            if on_token is not None:
                 for token in answer.ids:
                     on_token(at, token)
+            if on_answer is not None:
+                on_answer(at, answer)
         return in_order
 
     def _predicted(self, waiting: Mapping[int, Sheet]) -> Iterator[tuple[int, Tensor]]:

@@ -7,6 +7,7 @@ in pieces of fixed shape, so that no value depends on the other texts.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tutelage.infer.admission import placed
 from tutelage.infer.cache import Cache, room_for
 from tutelage.infer.prefixes import Prefixes, find_prefixes
 from tutelage.infer.reading import PromptReader
@@ -61,12 +63,12 @@ def log_likelihoods(
     ordered = in_order(whole, len(prefixes.stretches))
     found: dict[int, np.ndarray] = {}  # by stretch
     for wave in waves(ordered, prefixes, TOGETHER, room_for(family, model)):
-        cache = Cache(wave.slots, wave.size, wave.shared_blocks)
+        cache = Cache(wave.sizes, wave.shared_blocks)
         reader = PromptReader(family, model, cache, wave, prefixes)
         ends: dict[int, Tensor] = {}  # last hidden states of what was read
-        for start in range(0, len(wave.sequences), wave.slots):
-            taken = wave.sequences[start : start + wave.slots]
-            states = reader.read_states(dict(enumerate(taken)))
+        waiting = deque(wave.sequences)
+        while waiting:
+            states = reader.read_states(placed(waiting, range(wave.slots), wave.fits))
             ends |= {at: hidden[-1:].clone() for at, hidden in states.items()}
             found |= _scored(family, model, prefixes, firsts, states, ends)
     # Of what is shared, more may be scored than one text wants: its own are the last.

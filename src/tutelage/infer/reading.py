@@ -103,20 +103,22 @@ class PromptReader:
                 if at in self._tables:
                     continue
                 shared = self._stretches[at].shared
-                texts.append(
-                    self._text(at, self._wave.shared[at] if shared else self._cache.own(slot, 0))
-                )
+                texts.append(self._text(at, None if shared else slot))
                 owners.append(at)
                 if shared:
                     self._tables[at] = texts[-1].table
         return texts, owners
 
-    def _text(self, at: int, first: int) -> Chunk:
-        """A stretch, to be put into the blocks from `first` on."""
+    def _text(self, at: int, slot: int | None) -> Chunk:
+        """A stretch, to be put into a slot's own blocks, or where shared ones are."""
         stretch = self._stretches[at]
         above = self._tables[stretch.parent] if stretch.parent >= 0 else ()
         whole, rest = divmod(stretch.start, BLOCK)
-        own = range(first, first + blocks_for(stretch.end) - whole)
+        blocks = range(blocks_for(stretch.end) - whole)
+        if slot is None:
+            own = [self._wave.shared[at] + block for block in blocks]
+        else:
+            own = [self._cache.own(slot, block) for block in blocks]
         continued = above[whole] if rest else None
         return Chunk(stretch.ids, stretch.start, (*above[:whole], *own), continued)
 

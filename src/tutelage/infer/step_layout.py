@@ -149,8 +149,8 @@ class StepLayout:
             slots = slice(self._first + rows.start, self._first + rows.stop)
             attended, sums = attend_blocks(
                 queries[rows],
-                self._cache.slots_of(keys)[slots, level],
-                self._cache.slots_of(values)[slots, level],
+                self._cache.level(keys, level)[slots],
+                self._cache.level(values, level)[slots],
                 mask[rows, level],
                 heads.scale,
                 heads.softcap,

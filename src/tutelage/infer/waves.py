@@ -1,9 +1,9 @@
 """Which sequences are decoded together, so that the cache keeps within the memory for it.
 
 Where memory is enough there is one wave, however many sequences there are: they take turns in its
-slots. Where it is not, a wave ends before what it shares fills the cache, or where sequences get
-half as long as its longest: the next has room for more at a time. Sequences with a common prefix
-stay together, those with the longest first.
+slots, those that may run longest first, so that short ones fill the rows beside their ends. A wave
+ends before what it shares takes half of the cache; sequences with a common prefix stay together.
+Slots differ in size, as sequences do: room for the longest in every slot would leave few of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
 
 from tutelage.infer.backend import Answer
 from tutelage.infer.cache import BLOCK, blocks_for
@@ -67,17 +69,24 @@ class Wave:
 
     Attributes:
         sequences: in the order in which they take slots.
-        slots: sequences at a time.
-        size: blocks of a slot.
+        sizes: blocks of each slot, falling.
         shared: stretches that are stored once, with their first block's place in the pool.
         shared_blocks: what these take.
     """
 
     sequences: Sequence[Ongoing]
-    slots: int
-    size: int
+    sizes: Sequence[int]
     shared: Mapping[int, int]
     shared_blocks: int
+
+    @property
+    def slots(self) -> int:
+        """Sequences at a time."""
+        return len(self.sizes)
+
+    def fits(self, sequence: Ongoing, slot: int) -> bool:
+        """Whether the slot has room for the sequence."""
+        return sequence.blocks <= self.sizes[slot]
 
 
 def blocks_of(stretch: Stretch) -> int:
@@ -117,29 +126,59 @@ def waves(
     """
     waiting = list(reversed(ordered))
     while waiting:
-        wave = _take(waiting, prefixes, batch_size, room)
-        yield wave
+        taken, shared, shared_blocks = _take(waiting, prefixes, room // 2)
+        sizes = slot_sizes(taken, batch_size, room - shared_blocks)
+        first = sum(sizes)
+        places = {at: first + place for at, place in shared.items()}
+        # Sorting is stable: among equals, those with a common prefix stay together.
+        yield Wave(sorted(taken, key=lambda one: -one.limit), sizes, places, shared_blocks)
 
 
-def _take(waiting: list[Ongoing], prefixes: Prefixes, batch_size: int, room: int) -> Wave:
-    """Take the next wave from the end of `waiting`."""
+def slot_sizes(sequences: Sequence[Ongoing], batch_size: int, room: int) -> list[int]:
+    """How large a wave's slots are: the larger, the more of the work is in long sequences.
+
+    Args:
+        sequences: at least one.
+        batch_size: most slots.
+        room: blocks that they may take together; one slot takes what it needs.
+
+    Returns:
+        As many as have room, falling: the sequences' blocks at even steps of their work, which is
+        taken to be their longest answers. The first is that of the largest sequence, and no more
+        slots are large than sequences are.
+    """
+    blocks = np.array([one.blocks for one in sequences])
+    order = np.argsort(-blocks, kind="stable")
+    falling = blocks[order]
+    work = np.cumsum(np.array([max(one.limit, 1) for one in sequences])[order])
+    for slots in range(min(batch_size, len(sequences)), 1, -1):
+        steps = work[-1] * np.arange(slots) / slots
+        sizes = np.minimum(falling[np.searchsorted(work, steps, side="right")], falling[:slots])
+        if sizes.sum() <= room:
+            return [int(size) for size in sizes]
+    return [int(falling[0])]
+
+
+def _take(
+    waiting: list[Ongoing], prefixes: Prefixes, room: int
+) -> tuple[list[Ongoing], dict[int, int], int]:
+    """Take sequences from the end of `waiting` while what they share has room.
+
+    Returns:
+        The sequences, where each shared stretch begins among the shared blocks, and how many those
+        are.
+    """
     taken: list[Ongoing] = []
     shared: dict[int, int] = {}
-    slots = size = shared_blocks = 0
+    shared_blocks = 0
     while waiting:
-        sequence = waiting[-1]
-        new = [at for at in sequence.path if prefixes.stretches[at].shared and at not in shared]
-        more = shared_blocks + sum(blocks_of(prefixes.stretches[at]) for at in new)
-        larger = max(size, sequence.blocks)
-        opens = slots == len(taken) < batch_size
-        if not taken or (opens and (slots + 1) * larger + more <= room):
-            slots += 1
-        elif slots * larger + more > room or (slots < batch_size and 2 * sequence.blocks <= size):
+        path = waiting[-1].path
+        new = [at for at in path if prefixes.stretches[at].shared and at not in shared]
+        more = sum(blocks_of(prefixes.stretches[at]) for at in new)
+        if taken and more and shared_blocks + more > room:
             break
         for at in new:
             shared[at] = shared_blocks
             shared_blocks += blocks_of(prefixes.stretches[at])
-        size = larger
         taken.append(waiting.pop())
-    first = slots * size
-    return Wave(taken, slots, size, {at: first + n for at, n in shared.items()}, shared_blocks)
+    return taken, shared, shared_blocks

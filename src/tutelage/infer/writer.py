@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from tutelage.errors import UserError
 from tutelage.infer.admission import admitted
-from tutelage.infer.backend import Answer, OnToken, Request, refuse_tunings
+from tutelage.infer.backend import Answer, OnAnswer, OnToken, Request, refuse_tunings
 from tutelage.infer.cache import bytes_a_token, memory_budget
 from tutelage.infer.decoder import ROWS
 from tutelage.infer.options import DecodeOptions
@@ -97,12 +97,18 @@ class Writer:
         self.banned = _banned(model)
 
     @torch.inference_mode()
-    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+    def run(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> list[Answer]:
         """Answer every prompt; an answer ends at the latest where the model's context does.
 
         Args:
             requests: the sources, each of at least one token.
             on_token: told of every new token.
+            on_answer: told of every answer as it ends.
 
         Returns:
             Answers in the order of the requests.
@@ -118,7 +124,10 @@ class Writer:
         sampler = Sampler(self.options)
         everything = [self._begun(place, request) for place, request in enumerate(requests)]
         slots = self._slots(everything)
-        waiting = deque(sorted(everything, key=lambda one: (len(one.source), one.source)))
+        # The longest first, so that short answers fill the rows beside their ends.
+        waiting = deque(
+            sorted(everything, key=lambda one: (-one.limit, len(one.source), one.source))
+        )
         asked = Counter(one.source for one in everything)
         read: dict[tuple[int, ...], Kept] = {}
         running: dict[int, Writing] = {}
@@ -133,6 +142,8 @@ class Writer:
                     if one.finish_reason is not None:
                         one.slot = None
                         del running[slot]
+                        if on_answer is not None:
+                            on_answer(one.place, one.answer())
                         asked[one.source] -= 1
                         if not asked[one.source]:
                             del read[one.source]

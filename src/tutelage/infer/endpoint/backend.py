@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tutelage.asking_options import AskingOptions
 from tutelage.errors import UserError
-from tutelage.infer.backend import Answer, OnToken, Request
+from tutelage.infer.backend import Answer, OnAnswer, OnToken, Request
 from tutelage.infer.endpoint.errand import Errand
 from tutelage.infer.endpoint.kept import KeptReplies
 from tutelage.infer.endpoint.pace import Purse
@@ -100,8 +100,18 @@ class Endpoint:
         key = key_of(served, errand.settings)
         self._account = Account(served, endpoint, decode, key, kept, purse, errand)
 
-    def run(self, requests: Sequence[Request], on_token: OnToken | None = None) -> list[Answer]:
+    def run(
+        self,
+        requests: Sequence[Request],
+        on_token: OnToken | None = None,
+        on_answer: OnAnswer | None = None,
+    ) -> list[Answer]:
         """Answers as text, in the order of the requests; `on_token` is never called.
+
+        Args:
+            requests: with their messages.
+            on_token: not called: answers come whole.
+            on_answer: told of every answer, once all are there.
 
         Raises:
             UserError: a request got no answer.
@@ -111,6 +121,8 @@ class Endpoint:
             if reply.text is None:
                 raise self._account.unanswered([reply])
             answers.append(Answer((), reply.finish_reason, (), text=reply.text))
+            if on_answer is not None:
+                on_answer(len(answers) - 1, answers[-1])
         return answers
 
     def ask(

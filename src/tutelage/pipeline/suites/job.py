@@ -25,7 +25,8 @@ from tutelage.evaluate.suite_comparison import (
     values_of,
 )
 from tutelage.pipeline.stages import stage
-from tutelage.pipeline.suites.asking import Asker, Batch, KeptReplies, LocalAsker, Progress
+from tutelage.pipeline.suites.asking import Asker, Batch, KeptReplies, Progress
+from tutelage.pipeline.suites.local import LocalAsker
 from tutelage.pipeline.suites.planning import Planned
 from tutelage.pipeline.suites.results import write_replies
 from tutelage.pipeline.workbench import Workbench
