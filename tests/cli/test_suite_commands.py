@@ -228,6 +228,21 @@ def test_quick_asks_less_and_never_more(asked: Path, files: Path, command: Comma
     assert found["suites"][0]["items"] == 15
 
 
+def test_quick_ends_long_answers(asked: Path, command: Commands, tmp_path: Path) -> None:
+    write_rows(tmp_path / "own.jsonl", [{"prompt": "say tea", "response": "tea"}])
+    own = f"{{name: own, data: {tmp_path}/own.jsonl, max_new_tokens: 400}}"
+    for at_most, tokens in ((300, 256), (2, 2)):
+        found = command(
+            *("eval", asked, "--suite", "own", "--quick", "--json", "--out", tmp_path / "out"),
+            *("--set", f"evaluate.suites=[{own}]"),
+            *("--set", f"evaluate.suite_max_new_tokens={at_most}"),
+            cwd=asked,
+        )
+        assert found.json()["suites"][0]["status"] == "run"
+        table = pl.read_parquet(tmp_path / "out/tuned/own.parquet")
+        assert json.loads(table["question"][0])["max_new_tokens"] == tokens
+
+
 def test_a_question_that_does_not_fit_is_told_before_it_is_cut(
     asked: Path, tmp_path: Path, command: Commands
 ) -> None:

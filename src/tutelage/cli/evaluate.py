@@ -35,7 +35,9 @@ def evaluate(
         str | None,
         typer.Option(help="Run or model to compare with; of a run its own base by default."),
     ] = None,
-    quick: Annotated[bool, typer.Option(help="Ask at most 15 questions of a suite.")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="A first look: 15 questions of a suite, answers of 256 tokens.")
+    ] = False,
     endpoint: Annotated[
         str | None, typer.Option(help="Address to ask --base and --tuned at; by default OpenAI's.")
     ] = None,

@@ -110,6 +110,10 @@ class EvaluateOptions(Options):
     suite_items: int | None = Field(default=50, ge=1)
     """Ask at most this many questions of a suite, drawn with `seed`; null asks all of them."""
 
+    suite_max_new_tokens: int | None = Field(default=None, ge=1)
+    """Longest answer in any suite, in tokens, where the suite's own or its `max_new_tokens` is
+    longer; null leaves them."""
+
     fail_if: list[str] = []
     """Conditions under which `tutelage eval` ends with exit code 1, such as
     `ifeval.prompt_strict < 0.2` (of the tuned model), `mmlu.accuracy worsens` or `any worsens`

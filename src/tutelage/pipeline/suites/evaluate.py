@@ -47,6 +47,9 @@ QUICK = 15
 """Questions of a suite with `--quick`."""
 QUICK_STEPS = 4
 """Steps of a search with `--quick`."""
+QUICK_TOKENS = 256
+"""Longest answer with `--quick`: of 15 questions one at least is answered without end, and all wait
+for it."""
 
 
 def evaluate_suites(
@@ -66,7 +69,8 @@ def evaluate_suites(
         against: what to compare with; by default `evaluate.endpoint.base`, else a run's own base,
             and nothing for a model.
         out: where results go; by default into the run, or `evaluations/NAME`.
-        quick: ask at most 15 questions of a suite, and search 4 steps.
+        quick: ask at most 15 questions of a suite for answers of at most 256 tokens, and search 4
+            steps.
         overrides: settings such as `evaluate.suite_files=…`.
 
     Returns:
@@ -81,6 +85,8 @@ def evaluate_suites(
     check_keys(options)
     wanted = chosen(options, suites)
     if quick:
+        longest = min(QUICK_TOKENS, options.suite_max_new_tokens or QUICK_TOKENS)
+        options = options.model_copy(update={"suite_max_new_tokens": longest})
         wanted = [_quick(one, options.suite_items) for one in wanted]
     if not wanted:
         raise UserError(

@@ -124,7 +124,8 @@ def plan(
         except NotAsked as reason:
             found.append(Planned(suite, given, skipped=str(reason)))
             continue
-        asked = [_as_used(one, use) for one in drawn(questions, given.most, options.seed)]
+        longest = options.suite_max_new_tokens
+        asked = [_as_used(one, use, longest) for one in drawn(questions, given.most, options.seed)]
         if not asked:
             found.append(Planned(suite, given, skipped=f"no question of {len(questions)} fits"))
         else:
@@ -214,10 +215,9 @@ def _foreseen(planned: Planned) -> dict[str, bool | None]:
     }
 
 
-def _as_used(question: Question, use: SuiteOptions) -> Question:
-    if use.max_new_tokens is None:
-        return question
-    return replace(question, max_new_tokens=use.max_new_tokens)
+def _as_used(question: Question, use: SuiteOptions, longest: int | None) -> Question:
+    tokens = use.max_new_tokens or question.max_new_tokens
+    return replace(question, max_new_tokens=min(tokens, longest or tokens))
 
 
 def _check_keys(name: str, questions: Sequence[Question]) -> None:
