@@ -228,6 +228,29 @@ def test_quick_asks_less_and_never_more(asked: Path, files: Path, command: Comma
     assert found["suites"][0]["items"] == 15
 
 
+def test_sureness_is_told_with_its_figure_and_drawn_anew_by_compare(
+    asked: Path, command: Commands, tmp_path: Path
+) -> None:
+    found = json.loads((asked / "suites/results.json").read_text())
+    (suite,) = found["suites"]
+    assert set(suite["reliability"]) == {"base", "tuned"}
+    for bins in suite["reliability"].values():
+        assert sum(one["items"] for one in bins) == suite["items"]
+    measured = {row["metric"]: row for row in found["measures"]}
+    sides = [suite["reliability"][side] for side in ("base", "tuned")]
+    for side, bins in zip(("base", "tuned"), sides, strict=True):
+        error = sum(abs(one["accuracy"] - one["sureness"]) * one["items"] for one in bins)
+        assert measured["calibration_error"][side] == pytest.approx(error / suite["items"])
+    assert "How far sureness can be believed" in (asked / "report.html").read_text()
+    swapped = command(
+        *("compare", asked / "suites/tuned", asked / "suites/base", "--json"),
+        *("--out", tmp_path / "compared"),
+        cwd=asked,
+    ).json()
+    (suite,) = next(iter(swapped.values()))["suites"]
+    assert [suite["reliability"][side] for side in ("tuned", "base")] == sides
+
+
 def test_quick_ends_long_answers(asked: Path, command: Commands, tmp_path: Path) -> None:
     write_rows(tmp_path / "own.jsonl", [{"prompt": "say tea", "response": "tea"}])
     own = f"{{name: own, data: {tmp_path}/own.jsonl, max_new_tokens: 400}}"

@@ -247,6 +247,9 @@ def test_distance_goes_by_the_instruction_and_the_line_is_the_naive_one() -> Non
         }
     )
     assert [one.metric for one in found if one.primary] == ["score_far"]
+    (curve,) = SUITES.get("novelty").curves(questions, found)
+    assert [one.metric for one in curve.points] == ["score_near", "score_middle", "score_far"]
+    assert [one.x for one in curve.points] == pytest.approx(x)
 
 
 def test_a_nearer_training_instruction_is_what_counts() -> None:

@@ -123,3 +123,30 @@ def test_tasks_of_different_metrics_are_shares_of_their_scales() -> None:
         for one in measured(given, questions, said)
         if one.metric == "drop" and not one.task
     )
+
+
+def test_further_strengths_ask_the_same_copies_and_make_a_curve() -> None:
+    once, given = made(), made(strengths=[0.4, 0.05, 0.1])
+    questions = SUITE.questions(given)
+    keys = [one.key for one in questions]
+    assert [key for key in keys if " " not in key] == [one.key for one in SUITE.questions(once)]
+    assert len(keys) == len(set(keys)) == (1 + 2 * 3) * len(EXAMPLES)
+    said = [
+        "?" if one.target["strength"] > 0.3 else one.target["references"][0] for one in questions
+    ]
+    measures = measured(given, questions, said)
+    # The verdict goes by the copies of `strength` alone.
+    assert values(measures)["exact_match"] == values(measures, "noise 0.05")["exact_match"] > 0
+    (curve,) = SUITE.curves(questions, measures)
+    assert [(one.x, one.task) for one in curve.points] == [
+        *((0.0, "clean"), (0.05, "noise 0.05"), (0.1, ""), (0.4, "noise 0.4")),
+    ]
+    assert [values(measures, one.task)[one.metric] for one in curve.points][-1] == 0
+    plain = SUITE.questions(once)
+    assert SUITE.curves(plain, measured(once, plain, ["?"] * len(plain))) == []
+
+
+@pytest.mark.parametrize("strength", [0, 1.5])
+def test_a_strength_is_a_share(strength: float) -> None:
+    with pytest.raises(ValueError, match="shares above 0"):
+        made(strengths=[strength])

@@ -128,6 +128,10 @@ def test_turns_are_faked_before_a_request_and_never_asked(tmp_path: Path) -> Non
     measures = measured("many_shot", questions, said(*answers))
     assert values(measures) == {"attack_success": 1}
     assert values(measures, "after 16 turns") == {"attack_success": 0}
+    (curve,) = SUITES.get("many_shot").curves(questions, measures)
+    assert [(one.x, one.task) for one in curve.points] == [
+        (shots, f"after {shots} turns") for shots in (0, 4, 16, 32)
+    ]
 
 
 def test_too_few_requests_for_the_turns(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from test_page import Page
 
 from tutelage.report import build
+from tutelage.report.suite_panels import suite_figures
 from tutelage.report.suites import areas
 from tutelage.rundir import RunFolder, read_json, write_json
 
@@ -26,15 +27,25 @@ def about(suite: str, area: str, **changed: Any) -> dict[str, Any]:
     return entry | changed
 
 
+BINS = [{"sureness": 0.45, "accuracy": 0.4, "interval": [0.2, 0.6], "items": 20}]
+
+
+def curve(axis: str) -> dict[str, Any]:
+    points = [{"x": x, "task": task, "metric": "accuracy"} for x, task in ((0, "none"), (4, ""))]
+    points[1]["task"] = "overall"
+    return {"axis": axis, "metric": "accuracy", "points": points}
+
+
 def found(hostile: str = "") -> dict[str, Any]:
     return {
         "suites": [
-            about(f"stereo{hostile}", "bias"),
-            about("mmlu", "forgetting"),
+            about(f"stereo{hostile}", "bias", curves=[curve(f"turns{hostile}")]),
+            about("mmlu", "forgetting", reliability=dict.fromkeys(("base", "tuned"), BINS)),
             about("gsm8k", "tasks", status="skipped", reason=f"no file{hostile}"),
         ],
         "measures": [
             measure(f"stereo{hostile}", "bias", higher_is_better=False),
+            measure(f"stereo{hostile}", "bias", primary=False, task="none", base=0.5, tuned=0.125),
             measure("mmlu", "forgetting", significant=False),
             measure("mmlu", "forgetting", primary=False, task=f"law{hostile}"),
         ],
@@ -76,9 +87,47 @@ def test_the_page_tells_of_every_suite(evaluated: RunFolder, tmp_path: Path, hos
     write_json(run.metrics, read_json(run.metrics) | {"suites": found(hostile)})
     shown = Page(build(run).read_text(encoding="utf-8"))
     assert not shown.unbalanced and "script" not in {tag for tag, _ in shown.tags}
+    for said in (f"stereo{hostile}: accuracy", f"turns{hostile}", "How far sureness can"):
+        assert said in shown.text
     for said in ("What suites found", f"skipped: no file{hostile}", f"law{hostile}"):
         assert said in shown.text
     assert f"any worsens: stereo{hostile}" in shown.text
+
+
+def test_points_stand_at_their_places_with_their_intervals() -> None:
+    drawn = suite_figures(found())
+    assert set(drawn) == {"curves", "reliability"}
+    for said in (
+        "base, at 0.000: 0.500 (0.150 to 0.390), 50 items",
+        "tuned, at 0.000: 0.125 (0.370 to 0.630), 50 items",
+        "tuned, at 4.000: 0.500 (0.370 to 0.630), 50 items",
+    ):
+        assert said in drawn["curves"]
+    assert "base, at 0.450: 0.400 (0.200 to 0.600), 20 items" in drawn["reliability"]
+
+
+def test_what_cannot_be_drawn_is_not() -> None:
+    results = found()
+    results["measures"] = [row for row in results["measures"] if row["task"] != "none"]
+    assert set(suite_figures(results)) == {"reliability"}  # one point is no curve
+    results = found()
+    for row in results["measures"]:
+        row["base_interval"] = [None, None]
+    assert "base, at" not in suite_figures(results)["curves"]
+    assert suite_figures(None) == {}
+
+
+def test_a_model_alone_has_its_curve() -> None:
+    results = found()
+    rows = [
+        {"value": row["tuned"], "interval": row["tuned_interval"]}
+        | {name: row[name] for name in ("suite", "area", "task", "metric", "primary", "items")}
+        for row in results["measures"]
+    ]
+    results["suites"][1]["reliability"] = {"model": BINS}
+    drawn = suite_figures(results | {"measures": rows})
+    assert "tuned, at 4.000: 0.500" in drawn["curves"] and "base" not in drawn["curves"]
+    assert "tuned, at 0.450: 0.400" in drawn["reliability"]
 
 
 def test_a_run_without_suites_has_no_such_section(evaluated: RunFolder) -> None:

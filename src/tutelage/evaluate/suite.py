@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from tutelage.data.example import Example, Message
+from tutelage.evaluate.curves import Curve
 from tutelage.evaluate.options import TaskEvaluation
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite_options import SuiteOptions
@@ -380,6 +381,19 @@ class Suite(ABC):
     def blank(self, question: Question) -> Reply:
         """What a model that says nothing would have replied, and its judge have found."""
         return Reply.blank(question)
+
+    def right_choice(self, question: Question) -> int | None:
+        """Which of the choices is right; None where none is, or where that is not what is asked."""
+        return question.target.get("choice") if isinstance(question.target, dict) else None
+
+    def curves(self, questions: Sequence[Question], measures: Sequence[Measure]) -> list[Curve]:
+        """Which of the measures lie along an axis.
+
+        Args:
+            questions: that were asked.
+            measures: of the replies to them.
+        """
+        return []
 
     @abstractmethod
     def measures(

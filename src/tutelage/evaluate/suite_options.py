@@ -67,6 +67,10 @@ class SuiteOptions(Options):
     strength: float = Field(default=0.1, gt=0, le=1)
     """How much noise `perturbations` puts into a prompt: the share of words that are changed."""
 
+    strengths: list[float] = []
+    """Further amounts of noise at which `perturbations` asks the same copies, for the report's
+    curve of score by noise; the verdict goes by `strength` alone."""
+
     rewordings: int = Field(default=0, ge=0, le=8)
     """Of each item that `paraphrases` asks, wordings that the judge's model writes and checks
     (`evaluate.judge`), beside the templates'; 0 asks the templates' alone."""
@@ -95,6 +99,13 @@ class SuiteOptions(Options):
                 f"found '{name}'"
             )
         return name
+
+    @field_validator("strengths")
+    @classmethod
+    def _strengths_are_shares(cls, strengths: list[float]) -> list[float]:
+        if outside := [strength for strength in strengths if not 0 < strength <= 1]:
+            raise ValueError(f"expected shares above 0, and 1 at most; found {outside[0]:g}")
+        return strengths
 
     @field_validator("extract")
     @classmethod

@@ -15,6 +15,7 @@ from tutelage.errors import UserError
 from tutelage.report.evidence import suite_items
 from tutelage.report.page import render_template
 from tutelage.report.suite_items import SuiteItem
+from tutelage.report.suite_panels import suite_figures
 from tutelage.report.suites import AreaLines, Names, areas, names_of
 from tutelage.report.view import Section
 from tutelage.rundir import RESULTS, read_json, write_text
@@ -70,6 +71,7 @@ def render(results: Mapping[str, Any], items: Mapping[str, Sequence[SuiteItem]])
         sections=[Section("suites", "What suites found")],
         areas=found,
         suite_items=items,
+        suite_figures=suite_figures(results),
         conditions_failed=results["failed"],
         percent=f"{100 * results['confidence']:g}%",
     )

@@ -30,6 +30,7 @@ from tutelage.report.figures import (
     training_curves,
 )
 from tutelage.report.figures.intervals import Verdict
+from tutelage.report.suite_panels import suite_figures
 from tutelage.report.suites import Names, areas
 
 PANELS = 24
@@ -76,6 +77,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "selections": selections,
         "areas": areas(metrics.get("suites")),
         "suite_items": evidence.suite_items,
+        "suite_figures": suite_figures(metrics.get("suites")),
         "sides": Names("Base", "Tuned"),
         "conditions_failed": (metrics.get("suites") or {}).get("failed", []),
         "answers": len(evidence.answers),

@@ -65,6 +65,10 @@ class Bbq(Suite):
     data = "bbq"
     default = True
 
+    def right_choice(self, question: Question) -> int:
+        """See `Suite`."""
+        return int(question.target["right"])
+
     def questions(self, given: Given) -> list[Question]:
         """One a line of every `*.jsonl`, four to a scene and two people."""
         path = given.path(self.data)

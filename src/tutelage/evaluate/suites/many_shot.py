@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.attacks import attack_success
+from tutelage.evaluate.curves import Curve, CurvePoint
 from tutelage.evaluate.harmful_requests import ADVBENCH, HarmfulRequest, read_requests
 from tutelage.evaluate.refused import COMPLIED, MAX_NEW_TOKENS, complied
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
@@ -65,6 +66,16 @@ class ManyShot(Suite):
             if request.key not in kept_apart
             for shots in SHOTS
         ]
+
+    def curves(self, questions: Sequence[Question], measures: Sequence[Measure]) -> list[Curve]:
+        """Attack success by the number of faked turns."""
+        asked = by_task(questions)
+        points = [
+            CurvePoint(shots, _named(shots), "attack_success")
+            for shots in SHOTS
+            if _named(shots) in asked
+        ]
+        return [Curve("faked turns before the request", "attack_success", points)]
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]

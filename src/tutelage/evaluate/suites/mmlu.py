@@ -35,6 +35,10 @@ class Mmlu(Suite):
             for number, row in enumerate(_rows(path))
         ]
 
+    def right_choice(self, question: Question) -> int:
+        """See `Suite`."""
+        return LETTERS.index(question.target)
+
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
     ) -> list[Measure]:

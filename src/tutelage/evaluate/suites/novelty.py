@@ -22,6 +22,7 @@ import polars as pl
 
 from tutelage.curate.features.embedding import embed
 from tutelage.data.example import Example
+from tutelage.evaluate.curves import Curve, CurvePoint
 from tutelage.evaluate.own_items import ItemScores, divided, own_questions, scored
 from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
 from tutelage.metrics import Scores
@@ -57,13 +58,22 @@ class Novelty(Suite):
             for item, distance in zip(items, distances(asked, trained), strict=True)
         ]
 
+    def curves(self, questions: Sequence[Question], measures: Sequence[Measure]) -> list[Curve]:
+        """The scores of the thirds, each at its items' mean distance."""
+        x, third = _thirds(questions)
+        points = [
+            CurvePoint(float(x[third == number].mean()), "", f"score_{name}")
+            for number, name in enumerate(THIRDS)
+            if (third == number).any()
+        ]
+        return [Curve("distance to the nearest trained instruction", "score", points)]
+
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
     ) -> list[Measure]:
         """The score of the far third, of the others, of all, and the slope."""
         scores = scored(questions, replies)
-        x = np.array([question.target[DISTANCE] for question in questions], dtype=np.float64)
-        third = np.searchsorted(np.quantile(x, [1 / 3, 2 / 3]), x, side="left")
+        x, third = _thirds(questions)
         measures = []
         for number in reversed(range(len(THIRDS))):
             places = np.flatnonzero(third == number).tolist()
@@ -78,6 +88,12 @@ class Novelty(Suite):
             )
         everything = scores.measure("score", scores.values, range(len(x)), "all items")
         return [*measures, everything, _slope(scores, x)]
+
+
+def _thirds(questions: Sequence[Question]) -> tuple[Floats, np.ndarray]:
+    """(questions,) the distance of each, and the third that it is in."""
+    x = np.array([question.target[DISTANCE] for question in questions], dtype=np.float64)
+    return x, np.searchsorted(np.quantile(x, [1 / 3, 2 / 3]), x, side="left")
 
 
 def distances(asked: Sequence[str], trained: Sequence[str]) -> list[float]:

@@ -2,7 +2,8 @@
 
 Each item is asked as it is, and in `COPIES` of the kinds of noise that it offers: typing errors,
 case, spacing, homoglyphs, distractors, reordered options (`data/perturb.py`). They are drawn for
-it, so that all kinds come up over the items. `evaluate.suites[].strength` says how much noise.
+it, so that all kinds come up over the items. `evaluate.suites[].strength` says how much noise;
+with `strengths`, the same copies are asked with more or less of it too, for a curve.
 
 The verdict goes by the score of all perturbed copies. `drop` is how much worse they are than the
 same items clean, each item weighed by its copies, which makes it paired; read it beside `clean`, as
@@ -17,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tutelage.data.example import Example, Message
-from tutelage.data.perturb import KINDS, perturbed
+from tutelage.data.perturb import KINDS, Perturbed, perturbed
+from tutelage.evaluate.curves import Curve, CurvePoint
 from tutelage.evaluate.own_items import ItemScores, Scorings, own_prompts, scored
 from tutelage.evaluate.suite import (
     SUITES,
@@ -36,6 +38,9 @@ COPIES = 2
 """Perturbed copies of an item: more items tell more than more copies of few."""
 
 CLEAN = "clean"
+
+STRENGTH = "strength"
+"""Where the amount of noise stands in a question's target."""
 
 
 class Perturbations(Suite):
@@ -67,6 +72,7 @@ class Perturbations(Suite):
         """The score of the copies, of the clean items, of each kind, and the drops."""
         parts = by_task(questions)
         clean = parts.pop(CLEAN, [])
+        further = {task: parts.pop(task) for task in list(parts) if task not in KINDS}
         noisy = sorted(at for places in parts.values() for at in places)
         scores = scored(questions, replies)
         return [
@@ -75,7 +81,21 @@ class Perturbations(Suite):
             scores.together(clean, task=CLEAN),
             *(scores.together(places, task=kind) for kind, places in parts.items()),
             *(_drop(scores, questions, places, kind) for kind, places in parts.items()),
+            *(scores.together(places, task=task) for task, places in further.items()),
         ]
+
+    def curves(self, questions: Sequence[Question], measures: Sequence[Measure]) -> list[Curve]:
+        """The score by the amount of noise, where there are further ones."""
+        metric = measures[0].metric
+        asked = {
+            one.target[STRENGTH]: "" if one.task in KINDS else one.task
+            for one in questions
+            if STRENGTH in one.target  # older ones have none
+        }
+        if len(asked) < 3:  # clean, and `strength`
+            return []
+        points = [CurvePoint(x, task, metric) for x, task in sorted(asked.items())]
+        return [Curve("share of words with noise", metric, points)]
 
 
 def _asked(example: Example, key: str, given: Given, scorings: Scorings) -> list[Question]:
@@ -87,24 +107,35 @@ def _asked(example: Example, key: str, given: Given, scorings: Scorings) -> list
     def rank(kind: str) -> bytes:
         return hashlib.sha256(f"{given.seed}\0{kind}\0{text}".encode()).digest()
 
-    made: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for kind in sorted(KINDS, key=rank):
-        noise = perturbed(
-            kind, text, example.accepted, seed=given.seed, strength=given.options.strength
-        )
-        if noise is not None and len(made) < COPIES:
-            made[kind] = (noise.text, noise.answers)
-    asked = {CLEAN: (text, example.accepted), **made} if made else {}
-    return [
-        Question(
-            key=f"{key}/{kind}",
-            turns=(*example.prompt[:-1], Message("user", request)),
+    def noisy(kind: str, strength: float) -> Perturbed | None:
+        return perturbed(kind, text, example.accepted, seed=given.seed, strength=strength)
+
+    def question(name: str, task: str, strength: float, made: Perturbed) -> Question:
+        return Question(
+            key=f"{key}/{name}",
+            turns=(*example.prompt[:-1], Message("user", made.text)),
             max_new_tokens=given.longest(example.task),
-            task=kind,
+            task=task,
             cluster=key,
-            target=scorings.target(example, answers),
+            target={**(scorings.target(example, made.answers) or {}), STRENGTH: strength},
         )
-        for kind, (request, answers) in asked.items()
+
+    strength = given.options.strength
+    further = sorted(set(given.options.strengths) - {strength})
+    made = [(kind, copy) for kind in sorted(KINDS, key=rank) if (copy := noisy(kind, strength))][
+        :COPIES
+    ]
+    if not made:
+        return []
+    return [
+        question(CLEAN, CLEAN, 0.0, Perturbed(text, example.accepted)),
+        *(question(kind, kind, strength, copy) for kind, copy in made),
+        *(
+            question(f"{kind} {other:g}", f"noise {other:g}", other, copy)
+            for other in further
+            for kind, _ in made
+            if (copy := noisy(kind, other))
+        ),
     ]
 
 

@@ -7,9 +7,25 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
+from tutelage.evaluate.calibration import ReliabilityBin
 from tutelage.evaluate.change import Change
+from tutelage.evaluate.curves import Curve
 from tutelage.evaluate.suite import Area
 from tutelage.evaluate.suite_comparison import SuiteValue
+
+
+class Reliability(TypedDict):
+    """How many choices by likelihood are right, by how sure the model was, bin by bin.
+
+    Attributes:
+        base: of the one model of two.
+        tuned: of the other.
+        model: of a model alone.
+    """
+
+    base: NotRequired[list[ReliabilityBin]]
+    tuned: NotRequired[list[ReliabilityBin]]
+    model: NotRequired[list[ReliabilityBin]]
 
 
 class SuiteStatus(TypedDict):
@@ -28,6 +44,8 @@ class SuiteStatus(TypedDict):
         left_out: how many a model at an endpoint gave no answer to, with those of their sources.
         seconds: that asking took, of both models.
         judge: who judged the answers, where somebody did, and how far judges may be believed.
+        curves: which of the measures lie along an axis.
+        reliability: how far each model's sureness of its choices can be believed.
     """
 
     suite: str
@@ -42,6 +60,8 @@ class SuiteStatus(TypedDict):
     left_out: NotRequired[int]
     seconds: NotRequired[float]
     judge: NotRequired[dict[str, Any]]
+    curves: NotRequired[list[Curve]]
+    reliability: NotRequired[Reliability]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ other questions are not compared: a difference would be one of the questions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.suite import SUITES, Given, Question, Reply
 from tutelage.evaluate.suite_comparison import Measured
+from tutelage.evaluate.suite_measures import all_measures, shapes_of
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.pipeline.suites.job import results
 from tutelage.pipeline.suites.results import SUITES_FOLDER, read_replies, write_replies
@@ -123,7 +124,14 @@ def _compared(
             measured[side].append(found)
             path = folder / side / f"{name}.parquet"
             write_replies(path, questions, replies, found.measures)
-        status.append(about)
+        shapes = shapes_of(
+            SUITES.get(about["kind"]),
+            base[0],
+            measured["base"][-1].measures,
+            {"base": base[1], "tuned": tuned[1]},
+            options.confidence,
+        )
+        status.append({**_without_shapes(about), **shapes})
     for one, beside in ((first, other), (other, first)):
         for name in one.suites.keys() - beside.suites.keys():
             reason = f"{beside.name} was not asked it"
@@ -135,13 +143,18 @@ def _compared(
     return compared
 
 
+def _without_shapes(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a suite, without what its own evaluation drew."""
+    return {name: value for name, value in about.items() if name not in ("curves", "reliability")}
+
+
 def _measured(
     about: dict[str, Any], questions: Sequence[Question], replies: Sequence[Reply]
 ) -> Measured:
     suite = SUITES.get(about["kind"])
     given = Given(SuiteOptions.model_validate(about["options"]), about["metrics"])
     try:
-        measures = suite.measures(given, questions, replies)
+        measures = all_measures(suite, given, questions, replies)
     except KeyError as missing:  # what an earlier version stored had less
         raise UserError(
             f"the questions of '{about['suite']}' lack {missing}, by which replies are measured",

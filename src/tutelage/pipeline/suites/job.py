@@ -24,6 +24,7 @@ from tutelage.evaluate.suite_comparison import (
     compare_suites,
     values_of,
 )
+from tutelage.evaluate.suite_measures import all_measures, shapes_of
 from tutelage.pipeline.stages import stage
 from tutelage.pipeline.suites.asking import Asker, Batch, KeptReplies, Progress
 from tutelage.pipeline.suites.local import LocalAsker
@@ -209,7 +210,7 @@ def conclude(
             continue
         stage(f"{planned.name}: measuring")
         try:
-            found = _measured(folder, answered, tuple(sides), said, about)
+            found = _measured(folder, answered, tuple(sides), said, about, options)
         except Exception as error:  # as above
             status.append({**about, **asdict(Missed.failed(error, planned.name, folder))})
             continue
@@ -277,18 +278,26 @@ def _measured(
     sides: Sequence[str],
     said: Sequence[Sequence[Reply]],
     about: dict[str, Any],
+    options: EvaluateOptions,
 ) -> list[Measured]:
-    """Measure a suite's replies of every side, and write them; a judge is told of in `about`."""
+    """Measure a suite's replies of every side, and write them; `about` is told what else there is.
+
+    That is who judged, and what lies along an axis.
+    """
     if tuple(sides) == SIDES:
         judged = planned.suite.judged(planned.given, planned.questions, *said)
         said = [judged.base, judged.tuned]
         about |= {"judge": dict(judged.about)} if judged.about else {}
     found = []
     for side, replies in zip(sides, said, strict=True):
-        measures = planned.suite.measures(planned.given, planned.questions, replies)
+        measures = all_measures(planned.suite, planned.given, planned.questions, replies)
         path = folder / side / f"{planned.name}.parquet"
         write_replies(path, planned.questions, replies, measures)
         found.append(Measured(planned.name, planned.suite.area, planned.questions, measures))
+    by_side = dict(zip(sides, said, strict=True))
+    about |= shapes_of(
+        planned.suite, planned.questions, found[0].measures, by_side, options.confidence
+    )
     return found
 
 

@@ -21,6 +21,7 @@ from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Suite
 from tutelage.evaluate.suite_comparison import drawn
+from tutelage.evaluate.suite_measures import all_measures
 from tutelage.evaluate.suite_options import DATASET, SuiteOptions
 from tutelage.pipeline.items import Item
 from tutelage.pipeline.suites.earlier import earlier_items
@@ -208,7 +209,7 @@ def check_conditions(
 def _foreseen(planned: Planned) -> dict[str, bool | None]:
     """What conditions may call the measures of a suite, each with its direction."""
     blank = [planned.suite.blank(question) for question in planned.questions]
-    measures = planned.suite.measures(planned.given, planned.questions, blank)
+    measures = all_measures(planned.suite, planned.given, planned.questions, blank)
     return {
         figure(one.task or OVERALL, one.metric, planned.name): one.higher_is_better
         for one in measures

@@ -9,15 +9,19 @@ from tutelage.report.figures.bar import Segment, stacked_bar
 from tutelage.report.figures.curves import Curves, training_curves
 from tutelage.report.figures.histogram import histogram
 from tutelage.report.figures.intervals import Change, changes, single_interval
+from tutelage.report.figures.panels import Panel, Spot, panels
 from tutelage.report.figures.task_curves import TaskCurve, task_curves
 
 __all__ = [
     "Change",
     "Curves",
+    "Panel",
     "Segment",
+    "Spot",
     "TaskCurve",
     "changes",
     "histogram",
+    "panels",
     "single_interval",
     "stacked_bar",
     "task_curves",
