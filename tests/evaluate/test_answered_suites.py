@@ -124,6 +124,8 @@ def test_numbers_in_answers(text: str, marked: float | None, last: float | None)
         ("wnut17", 1009, "entity_f1"),
         ("natural_instructions", 7816, "rougeL"),
         ("super_natural_instructions", 757, "rougeL"),
+        ("t0", 4070, "rougeL"),
+        ("user_oriented", 252, "rougeL"),
     ],
 )
 def test_public_sets_are_read_whole_and_their_own_answers_are_right(

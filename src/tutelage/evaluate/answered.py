@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tutelage.data.example import Example, Message
+from tutelage.data.fates import Reason
 from tutelage.data.options import SourceOptions
 from tutelage.data.reading import Reading, Unread, stream
 from tutelage.errors import UserError
@@ -20,12 +21,15 @@ from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply, b
 from tutelage.metrics import METRICS
 
 
-def readings(sources: Sequence[SourceOptions], seed: int | None = None) -> list[Reading]:
+def readings(
+    sources: Sequence[SourceOptions], seed: int | None = None, *, answered: bool = False
+) -> list[Reading]:
     """The rows of files, in order.
 
     Args:
         sources: the files.
         seed: of what a source's `limit` draws; None takes every row.
+        answered: leave out rows that lack a part, such as the answer; published sets have some.
 
     Raises:
         UserError: a row or a file cannot be read: a score over the rest is another one.
@@ -35,6 +39,8 @@ def readings(sources: Sequence[SourceOptions], seed: int | None = None) -> list[
         if isinstance(one, Unread):
             if isinstance(one.defect, UserError):
                 raise one.defect
+            if answered and one.defect.reason is Reason.EMPTY_FIELD:
+                continue
             raise UserError(
                 f"not a question: {one.defect}",
                 where=f"{one.source.file} row {one.source.row}",

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.data.example import Message
-from tutelage.data.fates import Reason
 from tutelage.data.options import SourceOptions
-from tutelage.data.reading import Reading, stream
-from tutelage.errors import UserError
-from tutelage.evaluate.answered import asked, measured
+from tutelage.data.reading import Reading
+from tutelage.evaluate.answered import asked, measured, readings
 from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
 
 FORMAT = "natural_instructions"
@@ -41,7 +39,8 @@ class NaturalInstructions(Suite):
         files = _files(given.path(self.data))
         if not files:
             raise NotAsked(f"{given.path(self.data)} has no task files")
-        rows = _instances(files)
+        sources = [SourceOptions(path=str(path), format=FORMAT) for path in files]
+        rows = readings(sources, answered=True)
         return [
             replace(question, turns=(_showing(row, question),), max_new_tokens=LONGEST)
             for row, question in zip(rows, asked(given, rows), strict=True)
@@ -67,28 +66,6 @@ def _files(path: Path) -> list[Path]:
         return [path]
     tests = sorted(path.glob("*/test.json"))
     return tests or sorted([*path.glob("*.json"), *path.glob("*/*.json")])
-
-
-def _instances(files: Sequence[Path]) -> list[Reading]:
-    """Instances that have an output: the published first version has one, of 7,817, without.
-
-    Raises:
-        UserError: a file cannot be read, or an instance for another reason.
-    """
-    sources = [SourceOptions(path=str(path), format=FORMAT) for path in files]
-    found = []
-    for one in stream(sources, Path()):
-        if isinstance(one, Reading):
-            found.append(one)
-        elif isinstance(one.defect, UserError):
-            raise one.defect
-        elif one.defect.reason is not Reason.EMPTY_FIELD:
-            raise UserError(
-                f"not an instance: {one.defect}",
-                where=f"{one.source.file} row {one.source.row}",
-                fix="repair it, or take it out",
-            )
-    return found
 
 
 def _showing(row: Reading, question: Question) -> Message:
