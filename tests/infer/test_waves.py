@@ -36,16 +36,19 @@ def test_slots_have_room_for_every_sequence_and_memory_for_every_slot(
     assert len(sizes) <= min(batch_size, len(asked))
     assert sum(sizes) <= room or len(sizes) == 1
     assert all(size <= need for size, need in zip(sizes, blocks, strict=False))
+    if sum(blocks[:batch_size]) <= room:
+        assert sizes == blocks[:batch_size]
 
 
 def test_few_long_answers_leave_room_for_many_short_ones() -> None:
-    long, short = (50, 1200), (50, 20)
-    sizes = slot_sizes(sequences([long] * 4 + [short] * 400), 64, 1000)
-    assert len(sizes) == 64
-    assert sizes.count(40) == 4 and sizes.count(3) == 60
-    # The more work is in long ones, the more slots are theirs: half of it is half of them.
-    sizes = slot_sizes(sequences([long] * 400 + [short] * 24_000), 48, 1150)
-    assert sizes.count(40) == sizes.count(3) == 24
+    long, short = (50, 1200), (50, 20)  # 40 and 3 blocks
+    few = sequences([long] * 4 + [short] * 400)
+    assert slot_sizes(few, 64, 1000) == [40] * 4 + [3] * 60
+    assert slot_sizes(few, 64, 64 * 3 + 2 * 37) == [40] * 2 + [3] * 62
+    # Where long ones are many, as many slots are theirs as memory has room for beside the others.
+    many = slot_sizes(sequences([long] * 400 + [short] * 4000), 64, 1456)
+    assert many == [40] * 34 + [3] * 30
+    assert slot_sizes(sequences([long] * 400), 64, 1456) == [40] * 36
 
 
 @given(LENGTHS, st.integers(1, 6), st.integers(1, 60))

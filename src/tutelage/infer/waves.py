@@ -18,6 +18,9 @@ from tutelage.infer.backend import Answer
 from tutelage.infer.cache import BLOCK, blocks_for
 from tutelage.infer.prefixes import Prefixes, Stretch
 
+SEARCH = 20
+"""Halvings in the search for how large slots may be."""
+
 
 @dataclass(slots=True)
 class Ongoing:
@@ -131,11 +134,16 @@ def waves(
         first = sum(sizes)
         places = {at: first + place for at, place in shared.items()}
         # Sorting is stable: among equals, those with a common prefix stay together.
-        yield Wave(sorted(taken, key=lambda one: -one.limit), sizes, places, shared_blocks)
+        taken.sort(key=lambda one: (-one.limit, -one.blocks))
+        yield Wave(taken, sizes, places, shared_blocks)
 
 
 def slot_sizes(sequences: Sequence[Ongoing], batch_size: int, room: int) -> list[int]:
-    """How large a wave's slots are: the larger, the more of the work is in long sequences.
+    """How large a wave's slots are: as many as have room, and then as large as have room.
+
+    Each is as large as one of the sequences, in falling order: as the largest, where memory is
+    enough, else as every second or so. A sequence runs in any slot that is large enough, so that
+    more large ones never delay it, and a single one would have large sequences wait for each other.
 
     Args:
         sequences: at least one.
@@ -143,20 +151,29 @@ def slot_sizes(sequences: Sequence[Ongoing], batch_size: int, room: int) -> list
         room: blocks that they may take together; one slot takes what it needs.
 
     Returns:
-        As many as have room, falling: the sequences' blocks at even steps of their work, which is
-        taken to be their longest answers. The first is that of the largest sequence, and no more
-        slots are large than sequences are.
+        Blocks of each slot, falling; the first has room for every sequence.
     """
-    blocks = np.array([one.blocks for one in sequences])
-    order = np.argsort(-blocks, kind="stable")
-    falling = blocks[order]
-    work = np.cumsum(np.array([max(one.limit, 1) for one in sequences])[order])
-    for slots in range(min(batch_size, len(sequences)), 1, -1):
-        steps = work[-1] * np.arange(slots) / slots
-        sizes = np.minimum(falling[np.searchsorted(work, steps, side="right")], falling[:slots])
-        if sizes.sum() <= room:
-            return [int(size) for size in sizes]
+    falling = np.sort([one.blocks for one in sequences])[::-1]
+    for slots in range(min(batch_size, len(falling)), 1, -1):
+        least, most = 1.0, len(falling) / slots  # of the distance from one to the next
+        if _every(falling, most, slots).sum() > room:
+            continue
+        if _every(falling, least, slots).sum() > room:
+            for _ in range(SEARCH):
+                middle = (least + most) / 2
+                if _every(falling, middle, slots).sum() > room:
+                    least = middle
+                else:
+                    most = middle
+            least = most
+        return [int(size) for size in _every(falling, least, slots)]
     return [int(falling[0])]
+
+
+def _every(falling: np.ndarray, distance: float, slots: int) -> np.ndarray:
+    """So many of the sizes, each so far behind the one before."""
+    places = (np.arange(slots) * distance).astype(np.int64)
+    return falling[np.minimum(places, len(falling) - 1)]
 
 
 def _take(
