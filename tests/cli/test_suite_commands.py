@@ -247,7 +247,9 @@ def test_sureness_is_told_with_its_figure_and_drawn_anew_by_compare(
         *("--out", tmp_path / "compared"),
         cwd=asked,
     ).json()
-    (suite,) = next(iter(swapped.values()))["suites"]
+    (results,) = swapped.values()
+    assert "against" in (Path(results["folder"]) / "report.html").read_text()
+    (suite,) = results["suites"]
     assert [suite["reliability"][side] for side in ("tuned", "base")] == sides
 
 

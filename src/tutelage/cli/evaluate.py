@@ -193,18 +193,14 @@ def _with_suites(run: Path, metrics: dict[str, Any], overrides: list[str]) -> di
 def show(metrics: dict[str, Any]) -> None:
     """Print the primary metric of every task and the verdict."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from tutelage.cli.suites import COLOURS
+    from tutelage.cli.tables import print_table, table
     from tutelage.evaluate.direction import better
     from tutelage.report.text import visible
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("task", "metric"):
-        table.add_column(column, no_wrap=True)
-    for column in ("n", "base", "tuned", "difference", "p (Holm)"):
-        table.add_column(column, justify="right", no_wrap=True)
+    made = table(("task", "metric"), ("n", "base", "tuned", "difference", "p (Holm)"))
     for row in metrics.get("comparison", []):
         if not row["primary"]:
             continue
@@ -213,7 +209,7 @@ def show(metrics: dict[str, Any]) -> None:
         colour = COLOURS[good] if row["significant"] else ""
         numbers = [f"{row[key]:.{digits}f}" for key in ("base", "tuned")]
         change, low, high = (f"{n:+.{digits}f}" for n in (row["difference"], *row["interval"]))
-        table.add_row(
+        made.add_row(
             Text(f"{visible(row['task'])}{' *' if row['held_out'] else ''}"),
             row["metric"],
             str(row["items"]),
@@ -224,7 +220,7 @@ def show(metrics: dict[str, Any]) -> None:
         )
     # Names are text, whatever brackets are in them.
     console = Console(highlight=False, markup=False)
-    console.print(table)
+    print_table(made)
     for name, found in metrics.get("endpoints", {}).items():
         console.print(_account(name, found))
     percent = f"{100 * metrics['confidence']:g} %"

@@ -21,21 +21,20 @@ def export_data(
     """Write the data for tuning a model that one can only reach by API."""
     import orjson
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
+    from tutelage.cli.tables import print_table, table
     from tutelage.pipeline.export_data import export_data as job
 
     summary = job(recipe, to, out, settings or [])
     if as_json:
         typer.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("file", "examples", "tokens", "longest", "bytes"):
-        table.add_column(column, justify="left" if column == "file" else "right", no_wrap=True)
+    made = table(("file",), ("examples", "tokens", "longest", "bytes"))
     for name, file in summary["files"].items():
-        table.add_row(name, *(f"{number:,}" for number in file.values()))
+        made.add_row(Text(name), *(f"{number:,}" for number in file.values()))
     console = Console(highlight=False, markup=False)
-    console.print(table)
+    print_table(made)
     counts = summary["counts"]
     fates = " + ".join(f"{counts[fate]} {fate}" for fate in counts if fate != "read")
     console.print(f"tokens counted by {summary['tokens_counted_by']}")

@@ -65,20 +65,11 @@ def learning_curve(
 
 def show(state: dict[str, Any]) -> None:
     """Print what was measured, how the curve did, and what it foretells."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from tutelage.cli.tables import print_table, table
     from tutelage.report.learning_curve import DIGITS, checked, headline, sizes
     from tutelage.report.text import count, interval, number
 
-    def table(*columns: str) -> Table:
-        made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        for column in columns:
-            made.add_column(column, justify="right", no_wrap=True)
-        return made
-
-    console = Console(soft_wrap=True)
-    measured = table("examples", "runs", "steps", "loss", "lowest to highest")
+    measured = table((), ("examples", "runs", "steps", "loss", "lowest to highest"))
     for size in sizes(state):
         measured.add_row(
             count(size["examples"]),
@@ -87,18 +78,18 @@ def show(state: dict[str, Any]) -> None:
             number(size["loss"], DIGITS),
             interval(size["range"], DIGITS),
         )
-    console.print(measured)
+    print_table(measured)
     typer.echo(checked(state))
     typer.echo(headline(state))
     if not state["curve"]["forecasts"]:
         return
-    foretold = table("examples", "loss", "95% interval", "falls by", "95% interval")
+    foretold = table((), ("examples", "loss", "95% interval", "falls by", "95% interval"))
     for one in state["curve"]["forecasts"]:
         row = [part for name in ("loss", "fall") for part in (
             number(one[name]["value"], DIGITS), interval(one[name]["interval"], DIGITS)
         )]  # fmt: skip
         foretold.add_row(count(one["examples"]), *row)
-    console.print(foretold)
+    print_table(foretold)
 
 
 def _sizes(text: str) -> list[float]:

@@ -90,21 +90,21 @@ def compare(
 def show_results(results: dict[str, Any]) -> None:
     """Print every suite as run, skipped or failed, with its primary measures and intervals."""
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from tutelage.cli.tables import print_table, table
     from tutelage.evaluate.direction import better
     from tutelage.evaluate.gates import OVERALL
+    from tutelage.pipeline.suites.results import SUITES_FOLDER
     from tutelage.report.suites import names_of
     from tutelage.report.text import clip, visible
 
     compared = "tuned" in results["models"]
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("suite", "measure"):
-        table.add_column(column, no_wrap=True)
-    sides = [clip(name, NAME) for name in names_of(results["models"])]
-    for column in ("n", *((*sides, "difference", "p (Holm)") if compared else ("value",))):
-        table.add_column(Text(column), justify="right", no_wrap=True)
+    own_base = Path(results["folder"]).name == SUITES_FOLDER  # in a run's folder
+    names = ("base", "tuned") if own_base else names_of(results["models"])
+    sides = [Text(clip(name, NAME)) for name in names]
+    heads = [*sides, "difference", "p (Holm)"] if compared else ["value"]
+    made = table(("suite", "measure"), ("n", *heads))
     for row in results["measures"]:
         if row["task"] != OVERALL or not row["primary"]:
             continue
@@ -121,11 +121,10 @@ def show_results(results: dict[str, Any]) -> None:
             style = COLOURS[good] if row["significant"] else ""
         else:
             numbers, style = [f"{row['value']:.{digits}f} [{low}, {high}]"], ""
-        table.add_row(
-            visible(row["suite"]), row["metric"], str(row["items"]), *numbers, style=style
-        )
+        name = Text(visible(row["suite"]))
+        made.add_row(name, row["metric"], str(row["items"]), *map(Text, numbers), style=style)
+    print_table(made)
     console = Console(highlight=False, markup=False)
-    console.print(table)
     for suite in results["suites"]:
         if suite["status"] != "run":
             what = f"{suite['status']}: {visible(suite['suite'])} ({visible(suite['reason'])})"

@@ -58,22 +58,20 @@ def sweep(
 
 def show(state: dict[str, Any]) -> None:
     """Print the table of trials."""
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from tutelage.cli.tables import print_table, table
     from tutelage.report.text import clip, count, duration, number, size
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     keys = list(state["trials"][0]["settings"])
-    for column in ("", *(key.rpartition(".")[2] for key in keys)):
-        table.add_column(column, no_wrap=True)
-    for column in ("loss", "steps", "trainable", "time", "memory"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("")
+    made = table(
+        ("", *(key.rpartition(".")[2] for key in keys)),
+        ("loss", "steps", "trainable", "time", "memory"),
+    )
+    made.add_column("")
     for at, trial in enumerate(state["trials"], start=1):
         training = trial["training"] or {}
-        table.add_row(
+        made.add_row(
             str(at),
             *(Text(trial["settings"][key]) for key in keys),
             number(trial["losses"][-1] if trial["losses"] else None),
@@ -84,4 +82,4 @@ def show(state: dict[str, Any]) -> None:
             Text(clip(trial["failure"] or trial["status"], 60)),
             style="bold" if trial["name"] == state["best"] else "",
         )
-    Console().print(table)
+    print_table(made)

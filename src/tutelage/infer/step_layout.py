@@ -9,6 +9,7 @@ part is added in the order of positions; so no result depends on which other seq
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ from tutelage.model.attention.layout import Heads
 ALIGNED = 8
 """Query rows are filled up to a multiple of this. Threads then find their scratch memory equally
 aligned in the CPU's kernel; otherwise the last bit was measured to change with the thread."""
+
+
+GAP = 8
+"""Idle rows that are attended rather than parted from: a call more costs as much as they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ class StepLayout:
                 users.setdefault(run, []).append(row)
         self._writer = Writer(places, blocks, offsets, device)
         self._levels = list(_levels({s - self._first: it for s, it in held.items()}))
-        cache.use(len(self._levels))
+        self._depth = 1 + max(level for level, _ in self._levels)
+        cache.use(self._depth)
         self._users = [
             (run, torch.tensor(users[run], device=device))
             for run in sorted(users, key=lambda run: run.start)
@@ -145,7 +151,7 @@ class StepLayout:
     ) -> Iterator[Part]:
         """The blocks that slots have for their own, those of one level together."""
         mask = self._mask(heads, None)
-        for level, rows in enumerate(self._levels):
+        for level, rows in self._levels:
             slots = slice(self._first + rows.start, self._first + rows.stop)
             attended, sums = attend_blocks(
                 queries[rows],
@@ -165,7 +171,7 @@ class StepLayout:
         kind = (run, heads.window, heads.key.shape[1])
         if kind not in self._masks:
             start = self._own if run is None else torch.full_like(self._own, run.start)
-            blocks = len(self._levels) if run is None else run.count
+            blocks = self._depth if run is None else run.count
             positions = torch.arange(blocks * BLOCK, device=self._device)
             positions = positions + (start * BLOCK)[:, None]
             seen = positions <= self._tokens[:, None]
@@ -177,12 +183,14 @@ class StepLayout:
         return self._masks[kind]
 
 
-def _levels(held: Mapping[int, Held]) -> Iterator[slice]:
-    """For each level of own blocks, the rows from the first to the last that has one."""
-    last = {row: it.tokens // BLOCK - it.own for row, it in held.items()}
+def _levels(held: Mapping[int, Held]) -> Iterator[tuple[int, slice]]:
+    """For each level of own blocks, the rows that have one, in stretches; idle ones fill gaps."""
+    last = {row: it.tokens // BLOCK - it.own for row, it in sorted(held.items())}
     for level in range(max(last.values()) + 1):
         rows = [row for row, its in last.items() if its >= level]
-        yield slice(min(rows), max(rows) + 1)
+        ends = [at for at in range(1, len(rows)) if rows[at] - rows[at - 1] > GAP]
+        for start, end in itertools.pairwise([0, *ends, len(rows)]):
+            yield level, slice(rows[start], rows[end - 1] + 1)
 
 
 def _padded(queries: Tensor, key_heads: int) -> Tensor:

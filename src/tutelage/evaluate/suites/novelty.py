@@ -66,7 +66,7 @@ class Novelty(Suite):
             for number, name in enumerate(THIRDS)
             if (third == number).any()
         ]
-        return [Curve("distance to the nearest trained instruction", "score", points)]
+        return [Curve("distance to what was trained", "score", points)]
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]
