@@ -56,7 +56,8 @@ def evaluated(command: Commands, run: Path | str, files: Path, *more: str) -> di
 
 def test_both_sides_answer_the_same_questions_and_every_reply_is_stored(asked: Path) -> None:
     results = json.loads((asked / "suites/results.json").read_bytes())
-    (row,) = results["measures"]
+    row, *sureness = results["measures"]
+    assert {one["metric"] for one in sureness} == {"brier_score", "calibration_error"}
     sides = [pl.read_parquet(asked / f"suites/{side}/mmlu.parquet") for side in ("base", "tuned")]
     assert row["items"] == ITEMS
     for side, table in zip(("base", "tuned"), sides, strict=True):
@@ -123,7 +124,7 @@ def test_an_evaluation_adds_to_what_was_found_of_the_same_models(
     both = said.json()
     assert [one["suite"] for one in both["suites"]] == ["mmlu", "sums"]
     assert {row["suite"] for row in both["measures"]} == {"mmlu", "sums"}
-    (before,), (after, *_) = first["measures"], both["measures"]
+    (before, *_), (after, *_) = first["measures"], both["measures"]
     together = ("p_corrected", "significant", "detectable")  # it is one of more now
     assert {k: v for k, v in after.items() if k not in together} == {
         k: v for k, v in before.items() if k not in together
@@ -381,9 +382,9 @@ def test_a_model_alone_and_against_another(
     model = tuned.project / "model"
     results = evaluated(command, model, files, "--out", "alone")
     assert list(results["models"]) == ["model"]
-    (value,) = results["measures"]
+    value, *_ = results["measures"]
     against = evaluated(command, asked, files, "--against", str(model))
-    (row,) = against["measures"]
+    row, *_ = against["measures"]
     stored = json.loads((asked / "suites/results.json").read_bytes())["measures"][0]
     # The run's base is that model, so that both ways of asking give the same.
     assert (row["base"], row["tuned"]) == (stored["base"], stored["tuned"])
@@ -443,7 +444,7 @@ def test_a_suite_that_breaks_off_costs_no_other(
     assert status["mmlu"]["status"] == "run"
     assert status["xstest"]["status"] == "failed"
     assert "ZeroDivisionError: by mistake" in status["xstest"]["reason"]
-    assert [row["suite"] for row in found["measures"]] == ["mmlu"]
+    assert {row["suite"] for row in found["measures"]} == {"mmlu"}
     assert found["failed"] == [f"xstest: {status['xstest']['reason']}"]
     assert "broken" in (asked.parent / "broken/xstest.traceback.txt").read_text()
 

@@ -65,19 +65,24 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return folders
 
 
-def nearly(value: Any) -> Any:
-    """What equals a value of the log to 1e-5."""
+def nearly(value: Any, within: float) -> Any:
+    """What nearly equals a value of the log."""
     if isinstance(value, dict):
-        return {key: nearly(inner) for key, inner in value.items()}
-    return pytest.approx(value, rel=1e-5, abs=1e-5) if isinstance(value, float) else value
+        return {key: nearly(inner, within) for key, inner in value.items()}
+    return pytest.approx(value, rel=within, abs=within) if isinstance(value, float) else value
 
 
 def compare(first: Path, second: Path, name: str) -> None:
-    """The logs of two runs and their weights are equal to 1e-5."""
+    """The logs of two runs and their weights are equal to 1e-5, in bfloat16 to a part of its digit.
+
+    There a weight that differs by 1e-7, as sums in another order do, may round an activation to
+    its neighbour, 2**-8 away: one loss of 16 differed by 2e-4 on one of our machines.
+    """
+    within = 2e-3 if name == "bfloat16" else 1e-5
     rows = [log_rows(folder / name) for folder in (first, second)]
     assert len(rows[0]) == len(rows[1]) > 8
     for one, two in zip(*rows, strict=True):
-        assert two == nearly(one)
+        assert two == nearly(one, within)
     saved = [load_file(folder / f"{name}.safetensors") for folder in (first, second)]
     assert saved[0].keys() == saved[1].keys()
     for key, weight in saved[0].items():
