@@ -16,7 +16,7 @@ from tutelage.errors import UserError
 from tutelage.evaluate.preferences import Judge
 from tutelage.evaluate.suite import SUITES, Given, NotAsked, Reply
 from tutelage.evaluate.suite_options import SuiteOptions
-from tutelage.judge import Fence
+from tutelage.judge import CRITERIA, Fence
 
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[2] / "../shared/data"))
 SUITE = "mt_bench"
@@ -44,8 +44,10 @@ def test_turns_are_graded_one_by_one_and_averaged(tmp_path: Path) -> None:
     found = suite.judged(of, questions, base, tuned)
     one, other = (suite.measures(of, questions, side) for side in (found.base, found.tuned))
     # A turn that one of the two has no judgement of counts as the middle for both.
-    assert values(one) == {"graded": 2.25, "turn_1": 1.5, "turn_2": 3.0, "judged": 0.75}
-    assert values(other) == {"graded": 3.5, "turn_1": 3.5, "turn_2": 3.5, "judged": 0.75}
+    turns = {"turn_1": 1.5, "turn_2": 3.0, "judged": 0.75}
+    assert values(one) == {**dict.fromkeys(("graded", *CRITERIA), 2.25), **turns}
+    turns = {"turn_1": 3.5, "turn_2": 3.5, "judged": 0.75}
+    assert values(other) == {**dict.fromkeys(("graded", *CRITERIA), 3.5), **turns}
     assert values(other, "writing") == {"graded": 4.5}
     assert [measure.metric for measure in one if measure.primary] == ["graded"]
     blank = [suite.blank(question) for question in questions]

@@ -73,40 +73,21 @@ class _Graded(BaseModel):
 
 
 def grades(
-    judge: Judge,
-    prompts: Sequence[tuple[Message, ...]],
-    one: Sequence[str],
-    other: Sequence[str],
-    rubric: str | None = None,
+    judge: Judge, one: Sequence[Said], other: Sequence[Said], rubric: str | None = None
 ) -> list[tuple[Grades, Grades]]:
-    """What a judge finds of the answers of two models to the same prompts.
+    """What a judge finds of the answers of two models.
 
-    Each answer is graded by itself. An answer that both models give is graded once.
+    Each answer is graded by itself. An answer that both models give to the same turns, which may
+    hold a model's own earlier answers, is graded once.
 
     Args:
         judge: who is asked.
-        prompts: the turns before the answers.
-        one: a model's answers.
-        other: the other's.
+        one: what a model was asked, and its answers.
+        other: the same of the other, in the same order.
         rubric: what grades mean; None takes the house's.
 
     Returns:
-        A pair for each prompt; both `UNGRADED` where one of the two has no judgement.
-    """
-    sides = [list(zip(prompts, side, strict=True)) for side in (one, other)]
-    return paired_grades(judge, sides[0], sides[1], rubric)
-
-
-def paired_grades(
-    judge: Judge, one: Sequence[Said], other: Sequence[Said], rubric: str | None = None
-) -> list[tuple[Grades, Grades]]:
-    """The same of answers that stand after prompts of their own, such as a model's earlier answers.
-
-    Args:
-        judge: who is asked.
-        one: what each prompt of a model was answered.
-        other: the same of the other model, in the same order.
-        rubric: what grades mean; None takes the house's.
+        A pair for each; both `UNGRADED` where one of the two has no judgement.
     """
     distinct = list(dict.fromkeys((*one, *other)))
     rated = dict(zip(distinct, _rated(judge, distinct, rubric), strict=True))
