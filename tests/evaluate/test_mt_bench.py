@@ -81,6 +81,21 @@ def test_the_conversation_goes_on_from_the_answers(tmp_path: Path) -> None:
     assert replace(question, then=()).followed(["Once."]) == question.turns
 
 
+def test_people_are_heard_here_too(tmp_path: Path) -> None:
+    (tmp_path / "people.jsonl").write_text(
+        '{"prompt": "p", "answer": "4 4 4 4", "grades": {"clarity": 4}}\n' * 2
+    )
+    of, suite = given(tmp_path, Grader()), SUITES.get(SUITE)
+    use = of.options.model_copy(update={"people": str(tmp_path / "people.jsonl")})
+    of = replace(of, options=use)
+    questions = suite.questions(of)
+    replies = [Reply(answers=("1 1 1 1", "3 3 3 3"))] * 2
+    assert "people" in suite.judged(of, questions, replies, replies).about
+    (tmp_path / "people.jsonl").write_text("no rows")
+    with pytest.raises(UserError, match=r"people\.jsonl"):
+        suite.questions(of)
+
+
 def test_what_is_no_conversation_is_named_and_a_judge_is_needed(tmp_path: Path) -> None:
     with pytest.raises(NotAsked, match=r"evaluate\.judge"):
         SUITES.get(SUITE).questions(given(tmp_path, None))

@@ -81,8 +81,8 @@ class SuiteOptions(Options):
 
     people: str | None = None
     """JSONL file of answers that people graded, one object a line: `prompt`, `answer` and `grades`,
-    such as `{"clarity": 4}`. The judge of `rubric` grades these as well, and how far it agrees with
-    people is reported."""
+    such as `{"clarity": 4}`. The judge of `rubric` or `mt_bench` grades these as well, and how far
+    it agrees with people is reported."""
 
     steps: int = Field(default=16, ge=1)
     """Steps of `suffix_search` for each request; the paper takes 500."""
