@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tutelage.data.options import SourceOptions
-from tutelage.evaluate.answered import asked, measured, readings
+from tutelage.evaluate.answered import asked, measured, readings, source_of
 from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
 
 METRICS = ("rougeL",)
@@ -27,8 +27,8 @@ class UserOriented(Suite):
 
     def questions(self, given: Given) -> list[Question]:
         """One an instance."""
-        source = SourceOptions(path=str(given.path(self.data)), format="self_instruct")
-        rows = readings([source], answered=True)
+        published = SourceOptions(path=self.data, format="self_instruct")
+        rows = readings([source_of(given, self.data, published)], given.seed, answered=True)
         return [replace(question, task="") for question in asked(given, rows)]
 
     def measures(

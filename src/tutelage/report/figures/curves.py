@@ -16,8 +16,8 @@ from tutelage.report.figures.svg import (
     NARROW,
     Scale,
     both_widths,
+    course,
     dot,
-    element,
     label,
     line,
     tick_text,
@@ -98,8 +98,8 @@ def _draw(curves: Curves, trend: Sequence[Point], width: int) -> tuple[int, list
         label(0, 11, "Loss", "axis-title"),
         *_axes(loss, step, 5),
         *_epochs(curves, step, loss),
-        _path(shown, step, loss, "raw"),
-        _path(thinned(trend, width // 2), step, loss, "trend"),
+        course(shown, step, loss, "raw"),
+        course(thinned(trend, width // 2), step, loss, "trend"),
         *_validation(curves, step, loss),
         *_legend(bool(curves.validation), width),
     ]
@@ -109,7 +109,7 @@ def _draw(curves: Curves, trend: Sequence[Point], width: int) -> tuple[int, list
         highest = max(value for _, value in curves.learning_rate) or 1.0
         rate = Scale(0.0, highest * 1.05, top + _RATE, top)
         parts.extend(_axes(rate, step, 2))
-        parts.append(_path(thinned(curves.learning_rate, width // 2), step, rate, "rate"))
+        parts.append(course(thinned(curves.learning_rate, width // 2), step, rate, "rate"))
         bottom = top + _RATE
     parts.extend(
         label(step(tick), bottom + 15, tick_text(tick), "tick", "middle")
@@ -136,7 +136,7 @@ def _epochs(curves: Curves, step: Scale, loss: Scale) -> Iterator[Markup]:
 def _validation(curves: Curves, step: Scale, loss: Scale) -> Iterator[Markup]:
     if not curves.validation:
         return
-    yield _path(curves.validation, step, loss, "validation")
+    yield course(curves.validation, step, loss, "validation")
     for at, value in curves.validation:
         best = at == curves.best
         tip = f"step {at:.0f}: validation loss {number(value, 4)}"
@@ -163,8 +163,3 @@ def _legend(validation: bool, width: int) -> Iterator[Markup]:
         yield line(x, 7, x + 16, 7, kind)
         yield label(x + 21, 11, text)
         x += 40 + 6.1 * len(text)
-
-
-def _path(points: Sequence[Point], step: Scale, scale: Scale, kind: str) -> Markup:
-    joined = " ".join(f"{step(x):.1f},{scale(y):.1f}" for x, y in points)
-    return element("polyline", points=joined, class_=kind)

@@ -15,8 +15,8 @@ from markupsafe import Markup
 from tutelage.report.figures.svg import (
     Scale,
     both_widths,
+    course,
     dot,
-    element,
     label,
     line,
     tick_text,
@@ -119,8 +119,8 @@ def _side(side: Side, spots: Sequence[Spot], across: Scale, up: Scale) -> Iterat
     for spot in spots:
         at = across(spot.x) + beside
         yield line(at, up(spot.low), at, up(spot.high), f"spread {side}")
-    points = " ".join(f"{across(spot.x) + beside:.1f},{up(spot.y):.1f}" for spot in spots)
-    yield element("polyline", points=points, class_=f"course {side}")
+    points = [(spot.x, spot.y) for spot in spots]
+    yield course(points, lambda x: across(x) + beside, up, f"course {side}")
     for spot in spots:
         tip = (
             f"{side}, at {number(spot.x)}: {number(spot.y)} "

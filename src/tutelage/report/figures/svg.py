@@ -52,6 +52,17 @@ def dot(x: float, y: float, radius: float, class_: str, tip: str | None = None) 
     return element("circle", *tooltip(tip), cx=x, cy=y, r=radius, class_=class_)
 
 
+def course(
+    points: Iterable[tuple[float, float]],
+    across: Callable[[float], float],
+    up: Callable[[float], float],
+    class_: str,
+) -> Markup:
+    """A line through points of data."""
+    joined = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
+    return element("polyline", points=joined, class_=class_)
+
+
 def tooltip(tip: str | None) -> list[Markup]:
     """The child that gives an element a tip, or nothing."""
     return [] if tip is None else [element("title", escape(visible(tip)))]

@@ -16,8 +16,8 @@ from tutelage.report.figures.curves import Point, running_mean, thinned
 from tutelage.report.figures.svg import (
     Scale,
     both_widths,
+    course,
     dot,
-    element,
     label,
     line,
     tick_text,
@@ -83,17 +83,12 @@ def _panel(curve: TaskCurve, last: float, x: float, y: float, width: float) -> l
     for tick in shown:
         parts.append(line(step.start, loss(tick), step.end, loss(tick), "grid"))
         parts.append(label(step.start - 5, loss(tick) + 4, tick_text(tick), "tick", "end"))
-    parts.append(_path(trend, step, loss, "trend"))
+    parts.append(course(trend, step, loss, "trend"))
     if curve.validation:
-        parts.append(_path(curve.validation, step, loss, "validation"))
+        parts.append(course(curve.validation, step, loss, "validation"))
         parts += [
             dot(step(at), loss(value), 2.5, "validation", f"step {at:.0f}: {number(value, 4)}")
             for at, value in curve.validation
         ]
     parts.append(label(step.end, loss.start + 14, f"step {last:.0f}", "tick", "end"))
     return parts
-
-
-def _path(points: Sequence[Point], step: Scale, scale: Scale, kind: str) -> Markup:
-    joined = " ".join(f"{step(x):.1f},{scale(y):.1f}" for x, y in points)
-    return element("polyline", points=joined, class_=kind)
