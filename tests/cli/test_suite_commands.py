@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from commands import Commands
 from tiny_project import Tuned, write_rows
 from tutelage.evaluate.suite import SUITES, Question
+from tutelage.pipeline.suites import asking
 from tutelage.pipeline.suites.evaluate import evaluate_suites
 from tutelage.recipe import load as load_recipe
 
@@ -252,6 +253,36 @@ def test_sureness_is_told_with_its_figure_and_drawn_anew_by_compare(
     assert "against" in (Path(results["folder"]) / "report.html").read_text()
     (suite,) = results["suites"]
     assert [suite["reliability"][side] for side in ("tuned", "base")] == sides
+
+
+def test_a_kill_costs_no_answer_that_has_ended(
+    asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"prompt": f"say {word}", "response": "tea"} for word in ("tea", "a", "more", "it")]
+    write_rows(tmp_path / "own.jsonl", rows)
+    suites = [
+        {"suite": "dataset", "name": name, "data": f"{tmp_path}/own.jsonl", "max_new_tokens": most}
+        for name, most in (("short", 1), ("long", 60))
+    ]
+    out, tokens = tmp_path / "out", 0
+
+    def ask() -> dict[str, Any]:
+        return evaluate_suites(asked, out=out, overrides=[f"evaluate.suites={json.dumps(suites)}"])
+
+    def killed(*_: object) -> None:
+        nonlocal tokens
+        tokens += 1
+        if tokens == 15:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(asking.Progress, "wrote", killed)
+        ask()
+    kept = (out / "replies.jsonl").read_bytes()
+    assert len(kept.splitlines()) >= 4  # the short answers
+    assert {one["status"] for one in ask()["suites"]} == {"run"}
+    whole = (out / "replies.jsonl").read_bytes()
+    assert whole.startswith(kept) and len(whole.splitlines()) == 2 * 8
 
 
 def test_quick_ends_long_answers(asked: Path, command: Commands, tmp_path: Path) -> None:
