@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from commands import Commands
 from tiny_project import Tuned, write_rows
-from tutelage.evaluate.suite import SUITES, Question
+from tutelage.evaluate.question import Question
+from tutelage.evaluate.suite import SUITES
 from tutelage.pipeline.suites import asking
 from tutelage.pipeline.suites.evaluate import evaluate_suites
 from tutelage.recipe import load as load_recipe

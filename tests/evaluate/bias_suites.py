@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suite_options import SuiteOptions
 
 DATA = Path(os.environ.get("TUTELAGE_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -15,7 +15,8 @@ import pytest
 
 from tutelage.data.options import SourceOptions
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.gsm8k import ANY, MARKED, number
 from tutelage.metrics import METRICS

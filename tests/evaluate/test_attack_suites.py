@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tutelage.data.example import Example, Message, Source
 from tutelage.errors import UserError
 from tutelage.evaluate.canaries import canary, said, spelt
-from tutelage.evaluate.suite import SUITES, Given, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.extraction import longest_run
 

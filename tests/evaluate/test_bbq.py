@@ -12,7 +12,7 @@ import pytest
 from bias_suites import asked, choosing, measured, published, values
 
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Question
+from tutelage.evaluate.question import Question
 
 WHO = {"ans0": ["Ann", "old"], "ans1": ["Cannot say", "unknown"], "ans2": ["Bo", "nonOld"]}
 

@@ -14,7 +14,7 @@ from hypothesis import given as property_of
 from hypothesis import strategies as st
 
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Question, Reply
+from tutelage.evaluate.question import Question, Reply
 
 HEADER = ",sent_more,sent_less,stereo_antistereo,bias_type\n"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tutelage.data.example import Message
 from tutelage.evaluate.calibration import BINS, calibration_measures, reliability
-from tutelage.evaluate.suite import SUITES, Question, Reply, Suite
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Suite
 from tutelage.statistics import wilson
 
 CASES = st.lists(

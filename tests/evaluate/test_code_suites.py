@@ -13,7 +13,8 @@ from bias_suites import asked, given, measured, published, values
 
 from tutelage.errors import UserError
 from tutelage.evaluate import programs
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Reply
+from tutelage.evaluate.question import Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 
 FILES = {"humaneval": "humaneval/HumanEval.jsonl.gz", "mbpp": "mbpp/mbpp.jsonl"}

@@ -11,7 +11,8 @@ from sacrebleu.metrics.chrf import CHRF
 from tutelage.data.example import Example, Message, Source
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.pipeline.suites.planning import check_conditions, plan
 

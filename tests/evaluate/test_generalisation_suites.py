@@ -11,11 +11,13 @@ import pytest
 from bias_suites import values
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge
+from tutelage.evaluate.question import Question, Reply
 from tutelage.evaluate.scoring import Item as ScoredItem
 from tutelage.evaluate.scoring import metrics_of, score_answers
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.novelty import distances, line_slope
 from tutelage.evaluate.suites.paraphrases import wordings

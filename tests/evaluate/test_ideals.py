@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tutelage.errors import UserError
 from tutelage.evaluate.gates import failed, figures
 from tutelage.evaluate.ideals import Leaning
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import Measure, Question
+from tutelage.evaluate.question import Question
 from tutelage.evaluate.suite_comparison import Measured, compare_suites, values_of
 
 HALF = Leaning("share", "lean", 0.5, "half is best", bounds=(0.0, 1.0))

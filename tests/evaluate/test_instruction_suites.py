@@ -10,7 +10,8 @@ from bias_suites import asked, measured, published, values
 
 from tutelage.constraints import CONSTRAINTS
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import SUITES, Given, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.metrics.instruction_following import demand
 from tutelage.pipeline.score import score

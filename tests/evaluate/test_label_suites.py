@@ -11,7 +11,8 @@ from bias_suites import asked, choosing, given, measured, published, values
 from sklearn.metrics import f1_score
 
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import SUITES, NotAsked, Reply
+from tutelage.evaluate.question import Reply
+from tutelage.evaluate.suite import SUITES, NotAsked
 
 FILES = {"sst2": "sst2/dev.tsv", "trec": "trec/test.txt", "banking77": "banking77/test.csv"}
 SIZES = {"sst2": (872, 2), "trec": (500, 6), "banking77": (3080, 77)}

@@ -14,7 +14,8 @@ from test_rubric_suite import Grader
 from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.preferences import Judge
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Reply
+from tutelage.evaluate.question import Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.judge import CRITERIA, Fence
 

@@ -8,8 +8,10 @@ import pytest
 from bias_suites import values
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.options import TaskEvaluation
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.metrics import METRICS
 

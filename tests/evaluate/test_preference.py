@@ -15,7 +15,8 @@ from tutelage.data.example import Example, Message, Source
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge, agreement_with_people, read_labelled
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.preference import equal_length_share
 from tutelage.judge import Fence

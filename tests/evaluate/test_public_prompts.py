@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.evaluate.suites.t0 import DATASETS, dataset_of
 

@@ -8,8 +8,9 @@ import pytest
 from bias_suites import asked, measured, published, values
 
 from tutelage.errors import UserError
+from tutelage.evaluate.question import Question, Reply
 from tutelage.evaluate.refused import refused
-from tutelage.evaluate.suite import SUITES, Given, Question, Reply
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suite_options import SuiteOptions
 
 NO = "I'm sorry, but I can't help with that."

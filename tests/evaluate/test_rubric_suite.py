@@ -16,7 +16,8 @@ from tutelage.errors import UserError
 from tutelage.evaluate.gradings import agreement_on_grades, read_graded
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Reply
+from tutelage.evaluate.question import Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.judge import CRITERIA, Fence
 from tutelage.pipeline.suites.compare import compare_evaluations

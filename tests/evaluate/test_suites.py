@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutelage.data.example import Example, Message, Source
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question
+from tutelage.evaluate.question import Question
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suite_comparison import Measured, compare_suites, drawn, values_of
 from tutelage.evaluate.suite_options import SuiteOptions
 

@@ -8,7 +8,7 @@ import pytest
 from bias_suites import asked, choosing, measured, published, values
 
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Question
+from tutelage.evaluate.question import Question
 
 PRONOUNS = {"male": "he", "female": "she", "neutral": "they"}
 

@@ -108,8 +108,12 @@ def test_it_says_what_the_report_says(run: RunFolder, hostile: bool) -> None:
     shown = [token.content for token in tokens(written.partition("\n# ")[2])]
     for row in metrics["comparison"]:
         if row["primary"]:
-            assert text.signed(row["difference"]) in shown
-            assert text.interval(row["interval"]) in shown
+            for value, bounds in (
+                (text.number(row["base"]), row["base_interval"]),
+                (text.number(row["tuned"]), row["tuned_interval"]),
+                (text.signed(row["difference"]), row["interval"]),
+            ):
+                assert f"{value} ({text.interval(bounds)})" in shown
     assert any("2.914 to 2.941" in one for one in shown)  # the loss on general text
     for one in metrics["suites"]["suites"]:
         assert text.visible(one["suite"]) in shown

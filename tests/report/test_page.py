@@ -200,13 +200,14 @@ def test_rows_that_do_not_add_up_are_pointed_out(a_run: RunFolder) -> None:
 def test_scores_of_which_less_is_better_are_judged_by_their_direction(a_run: RunFolder) -> None:
     metrics = read_json(a_run.metrics)
     metrics["comparison"][0] |= {
-        "metric": "ter", "scale": 100, "higher_is_better": False, "base": 90.0, "tuned": 60.0,
+        "metric": "ter", "scale": 100, "higher_is_better": False,
+        "base": 90.0, "base_interval": [85.0, 95.0], "tuned": 60.0, "tuned_interval": [55.5, 64.5],
         "difference": -30.0, "interval": [-40.0, -20.0], "significant": True,
     }  # fmt: skip
     write_json(a_run.metrics, metrics)
     text = " ".join(page(a_run).text.split())
     assert "ter less is better" in text
-    assert "90.0 60.0 ▲significantly better −30.0 −40.0 to −20.0" in text
+    assert "90.0 85.0 to 95.0 60.0 55.5 to 64.5 ▲significantly better −30.0 −40.0 to −20.0" in text
 
 
 def test_another_schema_is_refused_with_the_way_out(a_run: RunFolder) -> None:

@@ -8,7 +8,8 @@ from test_suites_on_page import about, measure
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Measure, Question, Reply
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
 from tutelage.pipeline.suites.results import write_replies
 from tutelage.report import build
 from tutelage.report.suite_items import SHOWN_ITEMS, read_suite_items

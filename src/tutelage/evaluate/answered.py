@@ -16,8 +16,10 @@ from tutelage.data.fates import Reason
 from tutelage.data.options import SourceOptions
 from tutelage.data.reading import Reading, Unread, stream
 from tutelage.errors import UserError
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import REFERENCES, scores_of
-from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply, by_task
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import Given, NotAsked
 from tutelage.metrics import METRICS
 
 

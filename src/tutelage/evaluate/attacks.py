@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tutelage.evaluate.suite import Measure
+from tutelage.evaluate.measure import Measure
 
 ATTACK_SUCCESS = "attack_success"
 

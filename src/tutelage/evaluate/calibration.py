@@ -15,7 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
-from tutelage.evaluate.suite import Measure, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import Suite
 from tutelage.metrics import Scores
 from tutelage.metrics.metric import Floats
 from tutelage.statistics import Interval, wilson

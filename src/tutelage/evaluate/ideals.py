@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tutelage.evaluate.suite import Measure
+from tutelage.evaluate.measure import Measure
 from tutelage.metrics.metric import Floats, Scores, mean_of_sums, mean_statistics
 from tutelage.statistics import Interval
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from tutelage.data.example import Example
 from tutelage.evaluate.gradings import SCALE
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import own_prompts
 from tutelage.evaluate.preferences import Judge
-from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import Given, NotAsked
 
 BOUNDS = (float(SCALE[0]), float(SCALE[-1]))
 SIGNATURE = "single answers graded from 1 to 5, the middle where one of the two is not judged"

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from tutelage.data.example import Message
 from tutelage.evaluate.answered import choice_measures
-from tutelage.evaluate.suite import Measure, Question, Reply
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
 from tutelage.metrics import METRICS
 
 

@@ -20,9 +20,11 @@ import numpy as np
 from tutelage.data.example import Example
 from tutelage.evaluate.comparison import PRIMARY_MEAN
 from tutelage.evaluate.forms import form_references
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.options import TaskEvaluation
+from tutelage.evaluate.question import Question, Reply
 from tutelage.evaluate.scoring import extracted
-from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply
+from tutelage.evaluate.suite import Given, NotAsked
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.instruction_following import as_references
 from tutelage.metrics.metric import Answers, Floats, mean_of_sums, mean_statistics

@@ -17,7 +17,9 @@ from tutelage.data.rows import BadRow
 from tutelage.data.sources.json_rows import json_records
 from tutelage.data.sources.records import File
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Given, Measure, NotAsked, Question, Reply
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import Given, NotAsked
 from tutelage.metrics import METRICS, Scores
 from tutelage.metrics.code import CodeTask, as_references
 from tutelage.metrics.metric import mean_of_sums

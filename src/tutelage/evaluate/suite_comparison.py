@@ -16,8 +16,10 @@ from typing import Any
 
 from tutelage.evaluate.change import Change, corrected
 from tutelage.evaluate.gates import OVERALL
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import Area, Measure, Question
+from tutelage.evaluate.question import Question
+from tutelage.evaluate.suite import Area
 from tutelage.statistics import (
     Interval,
     Measurement,

@@ -8,7 +8,9 @@ from typing import Any
 
 from tutelage.evaluate.calibration import calibration_measures, reliability
 from tutelage.evaluate.gates import OVERALL
-from tutelage.evaluate.suite import Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import Given, Suite
 
 
 def all_measures(

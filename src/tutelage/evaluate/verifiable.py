@@ -18,7 +18,9 @@ import orjson
 from tutelage.constraints import constraint, holds
 from tutelage.data.example import Message
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Measure, NotAsked, Question, Reply
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import NotAsked
 from tutelage.evaluate.text_lines import text_lines
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.metrics.instruction_following import as_references, demand

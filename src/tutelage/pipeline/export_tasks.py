@@ -21,7 +21,7 @@ import orjson
 
 from tutelage.errors import UserError, unknown_name
 from tutelage.evaluate.own_items import REFERENCES
-from tutelage.evaluate.suite import Question
+from tutelage.evaluate.question import Question
 from tutelage.evaluate.suites.gsm8k import ANY, MARKED, number
 from tutelage.evaluate.suites.mmlu import LETTERS
 from tutelage.pipeline.suites.results import read_replies

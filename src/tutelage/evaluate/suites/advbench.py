@@ -25,8 +25,10 @@ from tutelage.evaluate.harmful_requests import (
     read_requests,
     read_wrappers,
 )
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
 from tutelage.evaluate.refused import COMPLIED, MAX_NEW_TOKENS, complied
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 WRAPPERS = 2
 """Wrappers for each request; they are long, and a model's context and patience are not."""

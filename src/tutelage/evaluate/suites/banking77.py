@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from tutelage.errors import UserError
 from tutelage.evaluate.labels import label_measures, label_question
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Suite
 from tutelage.evaluate.tables import table
 
 INSTRUCTION = "Say which intent this message to a bank's support has."

@@ -25,7 +25,9 @@ from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.canaries import canary, said
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 EMAILS, ATTACKS = "email_train.jsonl", "text_attack_train.json"
 ORDER = "Begin your answer with the word {canary}."

@@ -30,18 +30,11 @@ from tutelage.curate.safety.toxicity import toxic
 from tutelage.curate.words import sections
 from tutelage.data.example import Example, Message
 from tutelage.evaluate.ideals import Leaning
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import own_prompts
+from tutelage.evaluate.question import Question, Reply, by_task
 from tutelage.evaluate.refused import JUDGE, refused
-from tutelage.evaluate.suite import (
-    SUITES,
-    Given,
-    Measure,
-    NotAsked,
-    Question,
-    Reply,
-    Suite,
-    by_task,
-)
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 from tutelage.metrics.metric import METRICS, Floats
 from tutelage.metrics.question_answering import normalize
 

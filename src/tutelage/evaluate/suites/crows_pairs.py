@@ -22,7 +22,9 @@ import numpy as np
 
 from tutelage.errors import UserError
 from tutelage.evaluate.ideals import Leaning
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 COLUMNS = ("sent_more", "sent_less", "bias_type", "stereo_antistereo")
 FIX = f"expected the published CSV, with the columns {', '.join(COLUMNS)}"

@@ -14,17 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import own_questions, scored
-from tutelage.evaluate.suite import (
-    SUITES,
-    Given,
-    Measure,
-    NotAsked,
-    Question,
-    Reply,
-    Suite,
-    by_task,
-)
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 
 
 class Earlier(Suite):

@@ -18,7 +18,9 @@ import orjson
 from tutelage.data.example import Message
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.canaries import canary, spelt
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 RUN = 8
 """Words in a row of the system prompt that are too many for chance."""

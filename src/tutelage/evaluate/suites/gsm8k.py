@@ -17,8 +17,10 @@ from dataclasses import replace
 from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.answered import asked, readings, source_of
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import REFERENCES
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 DEMAND = "Reason step by step. End with a line of #### and the answer as a number."
 LONGEST = 320

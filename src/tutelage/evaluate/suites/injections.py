@@ -23,8 +23,10 @@ import orjson
 from tutelage.data.example import Example, Message, Source
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.canaries import INJECTIONS, ORDER, canary, said
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import METRIC, REFERENCES, Scorings, own_prompts, scored
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 COPIES = 2
 """Attacked copies of a task."""

@@ -20,8 +20,10 @@ from tutelage.errors import UserError
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.curves import Curve, CurvePoint
 from tutelage.evaluate.harmful_requests import ADVBENCH, HarmfulRequest, read_requests
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
 from tutelage.evaluate.refused import COMPLIED, MAX_NEW_TOKENS, complied
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 SHOTS = (0, 4, 16, 32)
 """Faked turns before a request; 32 take some 1,300 tokens."""

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tutelage.errors import UserError
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.programs import (
     check_sandbox,
     program_measures,
     program_question,
     program_rows,
 )
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Suite
 from tutelage.metrics.code import mbpp_task
 
 DEMAND = "Answer with the program in one Python code block. It has to pass these tests:"

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 LETTERS = ("A", "B", "C", "D")
 FIX = "expected question, four answers, and the right one as its letter or 0-based number"

@@ -16,7 +16,8 @@ import orjson
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import SUITES, Given, Question
+from tutelage.evaluate.question import Question
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suites.rubric import RubricSuite, check_judge
 from tutelage.evaluate.text_lines import text_lines
 

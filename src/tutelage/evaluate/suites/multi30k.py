@@ -13,8 +13,10 @@ from dataclasses import replace
 from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.answered import measured
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import REFERENCES
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 from tutelage.evaluate.text_lines import text_lines
 
 FILE = "test_2016_flickr"

@@ -18,7 +18,9 @@ from tutelage.data.example import Message
 from tutelage.data.options import SourceOptions
 from tutelage.data.reading import Reading
 from tutelage.evaluate.answered import asked, measured, readings
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 
 FORMAT = "natural_instructions"
 METRICS = ("rougeL", "exact_match")

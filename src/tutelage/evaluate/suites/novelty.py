@@ -23,8 +23,10 @@ import polars as pl
 from tutelage.curate.features.embedding import embed
 from tutelage.data.example import Example
 from tutelage.evaluate.curves import Curve, CurvePoint
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import ItemScores, divided, own_questions, scored
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 from tutelage.metrics import Scores
 from tutelage.metrics.metric import Floats
 

@@ -24,18 +24,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import ItemScores, asking, divided, own_questions, scored
-from tutelage.evaluate.suite import (
-    SUITES,
-    Given,
-    Judged,
-    Measure,
-    NotAsked,
-    Question,
-    Reply,
-    Suite,
-    by_task,
-)
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Judged, NotAsked, Suite
 from tutelage.evaluate.suite_comparison import drawn
 from tutelage.judge import reword
 

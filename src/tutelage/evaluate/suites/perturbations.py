@@ -20,17 +20,10 @@ import numpy as np
 from tutelage.data.example import Example, Message
 from tutelage.data.perturb import KINDS, Perturbed, perturbed
 from tutelage.evaluate.curves import Curve, CurvePoint
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import ItemScores, Scorings, own_prompts, scored
-from tutelage.evaluate.suite import (
-    SUITES,
-    Given,
-    Measure,
-    NotAsked,
-    Question,
-    Reply,
-    Suite,
-    by_task,
-)
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 from tutelage.metrics import Scores
 from tutelage.metrics.metric import Floats
 

@@ -20,21 +20,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from tutelage.evaluate.judged import judge_of, prompt_questions, with_verdict
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.preferences import (
     Verdict,
     agreement_with_people,
     read_labelled,
     verdicts,
 )
-from tutelage.evaluate.suite import (
-    SUITES,
-    Given,
-    Judged,
-    Measure,
-    Question,
-    Reply,
-    Suite,
-)
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Judged, Suite
 from tutelage.metrics import Scores
 from tutelage.metrics.metric import Floats
 

@@ -25,16 +25,9 @@ from tutelage.evaluate.gradings import (
     read_graded,
 )
 from tutelage.evaluate.judged import graded, judge_of, prompt_questions, with_verdict
-from tutelage.evaluate.suite import (
-    SUITES,
-    Given,
-    Judged,
-    Measure,
-    Question,
-    Reply,
-    Suite,
-    by_task,
-)
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Judged, Suite
 from tutelage.judge import CRITERIA
 
 

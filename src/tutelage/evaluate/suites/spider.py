@@ -17,9 +17,11 @@ import orjson
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
+from tutelage.evaluate.measure import Measure
 from tutelage.evaluate.own_items import REFERENCES
 from tutelage.evaluate.programs import check_sandbox
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 from tutelage.metrics import METRICS
 from tutelage.metrics.text_to_sql import SqlTask, as_references
 

@@ -23,8 +23,10 @@ import numpy as np
 from tutelage.data.example import Message
 from tutelage.evaluate.attacks import attack_success
 from tutelage.evaluate.harmful_requests import ADVBENCH, HarmfulRequest, read_requests
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
 from tutelage.evaluate.refused import COMPLIED, MAX_NEW_TOKENS, complied
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.suite import SUITES, Given, Suite
 from tutelage.evaluate.suite_comparison import drawn
 from tutelage.infer.options import SuffixSearch
 

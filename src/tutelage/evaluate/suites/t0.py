@@ -14,7 +14,9 @@ from pathlib import Path
 
 from tutelage.data.options import SourceOptions
 from tutelage.evaluate.answered import asked, measured, readings
-from tutelage.evaluate.suite import SUITES, Given, Measure, NotAsked, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 
 DATASETS = (
     "adversarial_qa_dbert",

@@ -13,7 +13,9 @@ from dataclasses import replace
 
 from tutelage.data.options import SourceOptions
 from tutelage.evaluate.answered import asked, measured, readings, source_of
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 METRICS = ("rougeL",)
 

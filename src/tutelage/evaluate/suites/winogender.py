@@ -25,7 +25,9 @@ import numpy as np
 from tutelage.data.example import Message
 from tutelage.errors import UserError
 from tutelage.evaluate.ideals import Leaning
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 from tutelage.metrics.metric import Floats, ratio
 
 GENDERS = {

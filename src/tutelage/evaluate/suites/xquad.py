@@ -12,7 +12,9 @@ from dataclasses import replace
 
 from tutelage.data.example import Message
 from tutelage.evaluate.answered import asked, measured, readings, source_of
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given, Suite
 
 DEMAND = "Answer with the words of the passage alone, in no more than a few words."
 METRICS = ("token_f1", "exact_match")

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply, by_task
 from tutelage.evaluate.refused import JUDGE, MAX_NEW_TOKENS, refused
-from tutelage.evaluate.suite import SUITES, Given, Measure, Question, Reply, Suite, by_task
+from tutelage.evaluate.suite import SUITES, Given, Suite
 from tutelage.evaluate.tables import table
 
 SAFE, UNSAFE = "safe", "unsafe"

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tutelage.evaluate.suite import Question, Reply
+from tutelage.evaluate.question import Question, Reply
 from tutelage.pipeline.stages import EVERY, stage
 from tutelage.rundir.journal import Journal
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tutelage.data.example import Message
-from tutelage.evaluate.suite import NotAsked, Reply
+from tutelage.evaluate.question import Reply
+from tutelage.evaluate.suite import NotAsked
 from tutelage.infer.options import SuffixSearch
 from tutelage.infer.suffix import NoPlace, Place
 from tutelage.infer.suffix_search import search_suffix

@@ -14,7 +14,8 @@ from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import SUITES, Given, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import SUITES, Given
 from tutelage.evaluate.suite_comparison import Measured
 from tutelage.evaluate.suite_measures import all_measures, shapes_of
 from tutelage.evaluate.suite_options import SuiteOptions

@@ -17,7 +17,8 @@ from typing import Any, Literal
 from tutelage.errors import UserError
 from tutelage.evaluate.gates import Found, failed, figures
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.evaluate.suite import NotAsked, Reply
+from tutelage.evaluate.question import Reply
+from tutelage.evaluate.suite import NotAsked
 from tutelage.evaluate.suite_comparison import (
     Measured,
     SuiteChange,

@@ -14,7 +14,7 @@ from typing import Any
 from tutelage.data.example import Message
 from tutelage.evaluate.judge_options import SuiteJudgeOptions
 from tutelage.evaluate.preferences import Judge
-from tutelage.evaluate.suite import Question
+from tutelage.evaluate.question import Question
 from tutelage.infer.endpoint.errand import Errand
 from tutelage.judge import Fence, kept_secret
 from tutelage.model.context import context_length

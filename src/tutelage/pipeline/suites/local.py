@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from tutelage import __version__
-from tutelage.evaluate.suite import NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import NotAsked
 from tutelage.infer.options import DecodeOptions
 from tutelage.pipeline.suites.asking import Batch, KeptReplies, Progress
 from tutelage.pipeline.suites.attacking import attack, with_suffix

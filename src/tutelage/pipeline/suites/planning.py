@@ -19,7 +19,8 @@ from tutelage.evaluate.gates import (
 )
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.preferences import Judge
-from tutelage.evaluate.suite import SUITES, Given, NotAsked, Question, Suite
+from tutelage.evaluate.question import Question
+from tutelage.evaluate.suite import SUITES, Given, NotAsked, Suite
 from tutelage.evaluate.suite_comparison import drawn
 from tutelage.evaluate.suite_measures import all_measures
 from tutelage.evaluate.suite_options import DATASET, SuiteOptions

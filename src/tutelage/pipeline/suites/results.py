@@ -20,7 +20,8 @@ import polars as pl
 
 from tutelage.data.example import Message
 from tutelage.errors import UserError
-from tutelage.evaluate.suite import Measure, Question, Reply
+from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.question import Question, Reply
 from tutelage.infer.options import SuffixSearch
 from tutelage.rundir import replacing
 

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tutelage.data.example import Message
-from tutelage.evaluate.suite import NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import NotAsked
 from tutelage.infer.backend import Request
 from tutelage.infer.endpoint.backend import Endpoint, key_of
 from tutelage.infer.endpoint.errand import Errand

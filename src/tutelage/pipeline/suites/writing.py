@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from transformers import PreTrainedModel
 
 from tutelage.data.example import Message
-from tutelage.evaluate.suite import NotAsked, Question, Reply
+from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.suite import NotAsked
 from tutelage.infer.backend import Answer, Request
 from tutelage.infer.options import DecodeOptions
 from tutelage.model.context import context_length
