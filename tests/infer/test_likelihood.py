@@ -74,22 +74,42 @@ def test_a_model_in_training_is_read_as_it_is_used() -> None:
     assert np.array_equal(first, second)
 
 
+class Watched(Causal):
+    """Notes how many tokens are read at a time."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+
+    def hidden_states(
+        self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, **rest: Any
+    ) -> Tensor:
+        self.read.append(input_ids.shape[1])
+        return super().hidden_states(model, input_ids, position_ids, **rest)
+
+
 def test_a_question_is_read_once() -> None:
-    read: list[int] = []
-
-    class Watched(Causal):
-        def hidden_states(
-            self, model: PreTrainedModel, input_ids: Tensor, position_ids: Tensor, **rest: Any
-        ) -> Tensor:
-            read.append(input_ids.shape[1])
-            return super().hidden_states(model, input_ids, position_ids, **rest)
-
-    question = list(range(10, 90))
+    family, question = Watched(), list(range(10, 90))
     sequences = [[*question, answer, 5, 6] for answer in range(100, 116)]
-    found = log_likelihoods(Watched(), tiny_models.make_model("llama"), sequences)
+    found = log_likelihoods(family, tiny_models.make_model("llama"), sequences)
     assert len(found) == 16 and {len(values) for values in found} == {82}
-    assert read == [1, 128]  # 80 and 16 times 3 tokens, after one to learn what a token takes
-    assert log_likelihoods(Watched(), tiny_models.make_model("llama"), []) == []
+    assert family.read == [1, 128]  # 80 and 16 times 2, after one to learn what a token takes
+    assert log_likelihoods(family, tiny_models.make_model("llama"), []) == []
+
+
+@pytest.mark.parametrize("length", [64, 70])
+def test_choices_of_one_token_are_read_with_their_question(length: int) -> None:
+    """64 tokens end a block of the cache: no choice has one of its own."""
+    model, family, question = (
+        tiny_models.make_model("llama"),
+        Watched(),
+        list(range(10, 10 + length)),
+    )
+    sequences = [[*question, answer] for answer in range(100, 170)]
+    found = log_likelihoods(family, model, sequences)
+    assert family.read == [1, 128]
+    for values, sequence in zip(found, sequences, strict=True):
+        longer = log_likelihoods(family, model, [[*sequence, 3]])[0]
+        assert np.array_equal(values, longer[:-1])
 
 
 def test_a_small_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

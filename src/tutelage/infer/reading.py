@@ -87,7 +87,9 @@ class PromptReader:
     def read_states(self, newcomers: Mapping[int, Ongoing]) -> dict[int, Tensor]:
         """The same for all tokens: by stretch that was not read before, (tokens, width)."""
         texts, owners = self._texts(newcomers)
-        passes = list(self._passes(texts))
+        if not texts:
+            return {}
+        passes = self._passes(texts)
         filled = (hidden[: sum(len(c.ids) for c in chunks)] for chunks, hidden in passes)
         states = torch.split(torch.cat(list(filled)), [len(text.ids) for text in texts])
         return dict(zip(owners, states, strict=True))
