@@ -1,10 +1,10 @@
 """Attention of a decoding step: one new token in each of some sequences.
 
 Each block of keys is attended by itself, and the results are put together as their softmax weighs
-them (as in flash decoding, Dao et al. 2023). The blocks of a prefix are read where they lie, once
-for all sequences that share it: a product for each sequence and block, but one call for all of
-them. A block is computed in the same way, in the same shape, whether it is shared or not, and its
-part is added in the order of positions; so no result depends on which other sequences there are.
+them (see `block_attention`). The blocks of a prefix are read where they lie by all sequences that
+share it. A block is computed in the same way, in the same shape, whether it is shared or not, and
+its part is added in the order of positions; so no result depends on which other sequences there
+are.
 """
 
 from __future__ import annotations
@@ -16,14 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tutelage.infer.block_attention import Part, attend_blocks, joined
+from tutelage.infer.block_attention import Blocks, Piece, attend_blocks
 from tutelage.infer.cache import BLOCK, Cache, Writer
 from tutelage.model.attention.layout import Heads
-
-ALIGNED = 8
-"""Query rows are filled up to a multiple of this. Threads then find their scratch memory equally
-aligned in the CPU's kernel; otherwise the last bit was measured to change with the thread."""
-
 
 GAP = 8
 """Idle rows that are attended rather than parted from: a call more costs as much as they do."""
@@ -98,8 +93,18 @@ class StepLayout:
             for run in sorted(users, key=lambda run: run.start)
         ]
         self._tokens = torch.tensor(tokens, device=device)
-        self._own = torch.tensor(own, device=device)
-        self._masks: dict[tuple[Run | None, int | None, int], Tensor] = {}
+        self._masks: dict[int | None, Tensor] = {}
+        # Whose each block is, and which of their blocks, in the order of the pieces.
+        whose = [
+            row for run, rows in self._users for row in rows.tolist() for _ in range(run.count)
+        ]
+        starts = [
+            run.start + at for run, rows in self._users for _ in rows for at in range(run.count)
+        ]
+        for level, stretch in self._levels:
+            whose += range(stretch.start, stretch.stop)
+            starts += [own[row] + level for row in range(stretch.start, stretch.stop)]
+        self._places, self._starts = torch.tensor([whose, starts], device=device)
 
     def attend(self, heads: Heads) -> Tensor:
         """The attended values, (1, heads, row, head size); zero where nothing is decoded."""
@@ -108,79 +113,46 @@ class StepLayout:
         self._writer.write(values, heads.value)
         _, count, row, _ = heads.query.shape
         rows = slice(self._place, self._place + self._count)
-        queries = _padded(heads.query[0, :, rows].transpose(0, 1), keys.shape[1])
-        parts = [
-            *self._prefix_parts(heads, queries),
-            *self._shared_parts(heads, queries, keys, values),
-            *self._own_parts(heads, queries, keys, values),
-        ]
-        attended = joined(parts, self._count)[:, :, : count // keys.shape[1]]
+        queries = heads.query[0, :, rows].transpose(0, 1)
+        queries = queries.reshape(self._count, keys.shape[1], -1, queries.shape[2])
         output = heads.value.new_zeros(row, count, values.shape[3])
-        output[rows] = attended.flatten(1, 2)
+        groups = [*self._prefix(heads), self._blocks(heads, keys, values)]
+        output[rows] = attend_blocks(queries, groups, heads.scale, heads.softcap).flatten(1, 2)
         return output.transpose(0, 1)[None]
 
-    def _prefix_parts(self, heads: Heads, queries: Tensor) -> Iterator[Part]:
+    def _prefix(self, heads: Heads) -> Iterator[Blocks]:
         """The layer's prefix, which every slot sees."""
         if heads.prefix is not None:
-            key, value = (part.expand(self._count, -1, -1, -1) for part in heads.prefix)
-            attended, sums = attend_blocks(queries, key, value, None, heads.scale, heads.softcap)
-            yield Part(slice(0, self._count), attended, sums)
+            (key,), (value,) = heads.prefix
+            everyone = slice(0, self._count)
+            places = torch.arange(self._count, device=self._device)
+            yield Blocks([Piece(everyone, key, value)], places, None)
 
-    def _shared_parts(
-        self, heads: Heads, queries: Tensor, keys: Tensor, values: Tensor
-    ) -> Iterator[Part]:
-        """The blocks of each shared run, for those who have it."""
+    def _blocks(self, heads: Heads, keys: Tensor, values: Tensor) -> Blocks:
+        """The blocks of each shared run, for those who have it, and then those of their own."""
+        pieces = []
         for run, rows in self._users:
+            # The blocks' key heads stand side by side, and nothing is copied but queries.
             taken = slice(run.first, run.first + run.count)
-            shape = len(rows), run.count, keys.shape[1], queries.shape[2]
-            mask = None if heads.window is None else self._mask(heads, run)[rows].flatten(1, 2)
-            # One call: the blocks' key heads stand side by side, and nothing is copied but queries.
-            attended, sums = attend_blocks(
-                queries[rows, None].expand(*shape, -1).flatten(1, 2),
-                keys[taken].flatten(0, 1).expand(len(rows), *(-1,) * 3),
-                values[taken].flatten(0, 1).expand(len(rows), *(-1,) * 3),
-                mask,
-                heads.scale,
-                heads.softcap,
-            )
-            attended, sums = attended.view(*shape, -1), sums.view(shape)
-            yield from (Part(rows, attended[:, at], sums[:, at]) for at in range(run.count))
+            pieces.append(Piece(rows, keys[taken].flatten(0, 1), values[taken].flatten(0, 1)))
+        for level, stretch in self._levels:
+            slots = slice(self._first + stretch.start, self._first + stretch.stop)
+            its_keys, its_values = (self._cache.level(one, level)[slots] for one in (keys, values))
+            pieces.append(Piece(stretch, its_keys, its_values))
+        return Blocks(pieces, self._places, self._mask(heads))
 
-    def _own_parts(
-        self, heads: Heads, queries: Tensor, keys: Tensor, values: Tensor
-    ) -> Iterator[Part]:
-        """The blocks that slots have for their own, those of one level together."""
-        mask = self._mask(heads, None)
-        for level, rows in self._levels:
-            slots = slice(self._first + rows.start, self._first + rows.stop)
-            attended, sums = attend_blocks(
-                queries[rows],
-                self._cache.level(keys, level)[slots],
-                self._cache.level(values, level)[slots],
-                mask[rows, level],
-                heads.scale,
-                heads.softcap,
-            )
-            yield Part(rows, attended, sums)
-
-    def _mask(self, heads: Heads, run: Run | None) -> Tensor:
-        """What each slot sees of a shared run, or of its own: (slots, blocks, key heads, 1, BLOCK).
-
-        It is added to the scores.
-        """
-        kind = (run, heads.window, heads.key.shape[1])
-        if kind not in self._masks:
-            start = self._own if run is None else torch.full_like(self._own, run.start)
-            blocks = self._depth if run is None else run.count
-            positions = torch.arange(blocks * BLOCK, device=self._device)
-            positions = positions + (start * BLOCK)[:, None]
-            seen = positions <= self._tokens[:, None]
+    def _mask(self, heads: Heads) -> Tensor:
+        """What is seen of each block, (blocks, 1, 1, BLOCK); it is added to the scores."""
+        if heads.window not in self._masks:
+            positions = (self._starts * BLOCK)[:, None] + torch.arange(BLOCK, device=self._device)
+            tokens = self._tokens[self._places][:, None]
+            seen = positions <= tokens
             if heads.window is not None:
-                seen &= positions > (self._tokens - heads.window)[:, None]
+                seen &= positions > tokens - heads.window
             mask = torch.zeros(seen.shape, dtype=heads.query.dtype, device=self._device)
-            mask = mask.masked_fill_(~seen, _lowest(mask.dtype)).view(len(seen), blocks, 1, 1, -1)
-            self._masks[kind] = mask.expand(-1, -1, heads.key.shape[1], -1, -1)
-        return self._masks[kind]
+            mask.masked_fill_(~seen, torch.finfo(mask.dtype).min / 2)  # finite when added to
+            self._masks[heads.window] = mask[:, None, None]
+        return self._masks[heads.window]
 
 
 def _levels(held: Mapping[int, Held]) -> Iterator[tuple[int, slice]]:
@@ -191,17 +163,3 @@ def _levels(held: Mapping[int, Held]) -> Iterator[tuple[int, slice]]:
         ends = [at for at in range(1, len(rows)) if rows[at] - rows[at - 1] > GAP]
         for start, end in itertools.pairwise([0, *ends, len(rows)]):
             yield level, slice(rows[start], rows[end - 1] + 1)
-
-
-def _padded(queries: Tensor, key_heads: int) -> Tensor:
-    """Queries by their key head, (n, heads, head size) to (n, key heads, rows, head size)."""
-    n, count, size = queries.shape
-    each = count // key_heads
-    padded = queries.new_zeros(n, key_heads, -(-each // ALIGNED) * ALIGNED, size)
-    padded[:, :, :each] = queries.reshape(n, key_heads, each, size)
-    return padded
-
-
-def _lowest(dtype: torch.dtype) -> float:
-    """So low that its exponential is nothing beside any score's, and yet finite when added to."""
-    return torch.finfo(dtype).min / 2
