@@ -113,8 +113,8 @@ class StepLayout:
         self._writer.write(values, heads.value)
         _, count, row, _ = heads.query.shape
         rows = slice(self._place, self._place + self._count)
-        queries = heads.query[0, :, rows].transpose(0, 1)
-        queries = queries.reshape(self._count, keys.shape[1], -1, queries.shape[2])
+        queries = heads.query[0, :, rows].transpose(0, 1).contiguous()
+        queries = queries.view(self._count, keys.shape[1], -1, queries.shape[2])
         output = heads.value.new_zeros(row, count, values.shape[3])
         groups = [*self._prefix(heads), self._blocks(heads, keys, values)]
         output[rows] = attend_blocks(queries, groups, heads.scale, heads.softcap).flatten(1, 2)
