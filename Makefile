@@ -46,6 +46,7 @@ bench: install
 	$(BIN)/python benchmarks/memory_plan.py --only smollm2
 	$(BIN)/python benchmarks/sharing_order.py sharing
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/step_attention.py
 	$(BIN)/python benchmarks/decoding_speed.py --rounds 1
 	$(BIN)/python benchmarks/preference_speed.py
 	$(BIN)/python benchmarks/mixtures.py --quick
