@@ -9,6 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# The workers share the machine: none waits as if it were alone.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 import tutelage  # noqa: F401
 from commands import Commands
 from tutelage.model.embedded import cache_folder

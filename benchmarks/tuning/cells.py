@@ -24,6 +24,7 @@ from typing import Any
 
 from tuning.workload import Settings, Workload, prepare
 from tuning.works import CONTENDERS, OURS
+from tutelage.waiting import turns
 
 HERE = Path(__file__).parent
 PROGRAM = HERE.parent / "tuning_speed.py"
@@ -66,7 +67,7 @@ def surroundings(contender: str, threads: int) -> dict[str, str]:
     found = os.environ | {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        "GOMP_SPINCOUNT": "1000",  # Tutelage's own setting; all get it
+        "GOMP_SPINCOUNT": str(turns()),  # Tutelage's own setting; all get it
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }

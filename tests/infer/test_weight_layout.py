@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import tiny_models
-from tutelage.infer.weight_layout import by_columns
+from tutelage.infer.weight_layout import by_columns, laid_out
 
 
 @pytest.mark.parametrize("inference", [False, True])
@@ -32,3 +32,16 @@ def test_only_what_gains_is_laid_out() -> None:
     model = tiny_models.make_model("llama").bfloat16()
     with by_columns(model):
         assert all(value.is_contiguous() for value in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("capability", "rows", "by_column"),
+    [("AVX512", 64, True), ("AVX512", 1, False), ("AVX2", 64, False), ("DEFAULT", 64, False)],
+)
+def test_columns_are_for_processors_that_gain(
+    monkeypatch: pytest.MonkeyPatch, capability: str, rows: int, by_column: bool
+) -> None:
+    model = tiny_models.make_model("llama")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    with laid_out(model, rows):
+        assert model.model.layers[0].mlp.up_proj.weight.is_contiguous() is not by_column

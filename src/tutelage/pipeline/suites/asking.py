@@ -81,6 +81,15 @@ class Asker(Protocol):
     @property
     def renderer(self) -> str | None: ...  # noqa: D102
 
+    def search_ahead(self, batch: Batch, progress: Progress) -> None:
+        """Search what a suite's questions want searched, so that answers need not wait for it.
+
+        Args:
+            batch: of the suite; what cannot be asked is left for the suite to tell.
+            progress: told of what is done.
+        """
+        ...
+
     def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
         """Write the answers that several suites will ask for, where that is faster together.
 

@@ -111,6 +111,7 @@ def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> Side:
     """
     found: dict[str, Asked | Missed] = {}
     asked = [planned for planned in plans if planned.skipped is None]
+    searched = _search_ahead(who, asked, name)
     ahead = _write_ahead(who, asked, name)
     for planned in asked:
         count = len(planned.questions)
@@ -128,8 +129,26 @@ def ask(who: Asker, plans: Sequence[Planned], name: str, folder: Path) -> Side:
         except Exception as error:  # one suite of many must not cost the others
             found[planned.name] = Missed.failed(error, planned.name, folder)
         else:
-            found[planned.name] = Asked(planned, replies, time.perf_counter() - started)
+            seconds = time.perf_counter() - started + searched.get(planned.name, 0.0)
+            found[planned.name] = Asked(planned, replies, seconds)
     return Side(name, who.content, who.renderer, _with_their_share(found, ahead))
+
+
+def _search_ahead(who: Asker, plans: Sequence[Planned], name: str) -> dict[str, float]:
+    """Have searches done whose answers are then written with all others; their seconds by suite."""
+    seconds = {}
+    for planned in plans if len(plans) > 1 else ():
+        if not any(question.search for question in planned.questions):
+            continue
+        stage(f"{planned.name}: searching against {name} ({len(planned.questions)} questions)")
+        started = time.perf_counter()
+        batch = Batch(planned.questions, planned.given.options.system)
+        try:
+            who.search_ahead(batch, Progress(planned.name, len(planned.questions)))
+        except Exception as error:  # the suite is asked by itself then, and tells what is wrong
+            stage(f"{planned.name}: later, as that broke off: {type(error).__name__}: {error}")
+        seconds[planned.name] = time.perf_counter() - started
+    return seconds
 
 
 def _write_ahead(who: Asker, plans: Sequence[Planned], name: str) -> float:

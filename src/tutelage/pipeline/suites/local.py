@@ -18,7 +18,7 @@ from tutelage.evaluate.suite import NotAsked
 from tutelage.infer.options import DecodeOptions
 from tutelage.pipeline.suites.asking import Batch, KeptReplies, Progress
 from tutelage.pipeline.suites.attacking import attack, with_suffix
-from tutelage.pipeline.suites.writing import Keep, Put, Writing, check_length
+from tutelage.pipeline.suites.writing import Put, Writing, check_length
 from tutelage.pipeline.workbench import Workbench
 from tutelage.prompt.system import with_system
 from tutelage.prompt.template import TemplateRefused
@@ -58,6 +58,13 @@ class LocalAsker:
         kept = (self.kept.get(put.key) for put in puts)
         return [reply for reply in kept if reply is not None]
 
+    def search_ahead(self, batch: Batch, progress: Progress) -> None:
+        """See `Asker`."""
+        with suppress(NotAsked, TemplateRefused):
+            for put in self._puts(batch):
+                if put.question.search and self.kept.get(put.key) is None:
+                    self._attacked(put, progress)
+
     def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
         """See `Asker`.
 
@@ -68,7 +75,14 @@ class LocalAsker:
         for batch in batches:
             with suppress(NotAsked, TemplateRefused):
                 puts += self._puts(batch)
-        self._keep([put for put in puts if put.written and not put.question.then], progress)
+        self._keep([put for put in puts if self._ready(put)], progress)
+
+    def _ready(self, put: Put) -> bool:
+        """Whether nothing but its answer is missing, which is one."""
+        question = put.question
+        if question.weighs or question.then:
+            return False
+        return not question.search or self.kept.get(_searched(put)) is not None
 
     def _puts(self, batch: Batch) -> list[Put]:
         """A suite's questions as ids.
@@ -101,8 +115,20 @@ class LocalAsker:
             some = weighed[start : start + TOGETHER]
             for put, said in zip(some, self._weighed(some), strict=True):
                 keep(put, said)
-        self._writing(progress).write([put for put in fresh if put.written], keep)
-        self._searched([put for put in fresh if put.question.search], progress, keep)
+        found = {put.key: self._attacked(put, progress) for put in fresh if put.question.search}
+
+        def wrote(put: Put, reply: Reply) -> None:
+            search = found.get(put.key)
+            if search is not None:
+                reply = replace(reply, suffix=search.suffix, losses=search.losses)
+            keep(put, reply)
+
+        written = [
+            self._with_suffix(put, found[put.key].suffix) if put.key in found else put
+            for put in fresh
+            if not put.question.weighs
+        ]
+        self._writing(progress).write(written, wrote)
 
     def _writing(self, progress: Progress) -> Writing:
         return Writing(self.bench, self.decode, progress)
@@ -180,19 +206,10 @@ class LocalAsker:
             )
         return replies
 
-    def _searched(self, puts: Sequence[Put], progress: Progress, keep: Keep) -> None:
-        """Answers to questions with the suffixes that searches found."""
-        found = {put.key: self._attacked(put, progress) for put in puts}
-
-        def with_search(put: Put, reply: Reply) -> None:
-            search = found[put.key]
-            keep(put, replace(reply, suffix=search.suffix, losses=search.losses))
-
-        attacked = []
-        for put in puts:
-            turns = with_suffix(put.turns, found[put.key].suffix)
-            attacked.append(replace(put, prompt=tuple(self.bench.renderer.prompt_ids(turns))))
-        self._writing(progress).write(attacked, with_search)
+    def _with_suffix(self, put: Put, suffix: str) -> Put:
+        """A question with the suffix that a search found."""
+        turns = with_suffix(put.turns, suffix)
+        return replace(put, prompt=tuple(self.bench.renderer.prompt_ids(turns)))
 
     def _attacked(self, put: Put, progress: Progress) -> Reply:
         """What is kept of a search, without an answer.
@@ -200,10 +217,14 @@ class LocalAsker:
         A search takes long: it is kept as it ends, before the answers, which are written together.
         """
         assert put.question.search is not None
-        key = f"{put.key} searched"
-        found = self.kept.get(key)
+        found = self.kept.get(_searched(put))
         if found is None:
             (target,) = put.weighed
             found = attack(self.bench, put.turns, target, put.question.search, progress.searched)
-            self.kept.add(key, found)
+            self.kept.add(_searched(put), found)
         return found
+
+
+def _searched(put: Put) -> str:
+    """What the search of a question is kept by."""
+    return f"{put.key} searched"

@@ -71,6 +71,9 @@ class ServedAsker:
         known = repr((self._served.url, self._served.model, *settings))
         return hashlib.sha256(known.encode()).hexdigest()
 
+    def search_ahead(self, batch: Batch, progress: Progress) -> None:
+        """See `Asker`. Nothing can be searched against weights that are elsewhere."""
+
     def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
         """See `Asker`. Requests are sent side by side in any case, so there is nothing to gain."""
 

@@ -27,11 +27,6 @@ class Put:
     weighed: tuple[tuple[int, ...], ...]
     key: str
 
-    @property
-    def written(self) -> bool:
-        """Whether all that is asked for is an answer."""
-        return not (self.question.weighs or self.question.search)
-
 
 Keep = Callable[[Put, Reply], None]
 """Told of a question's reply once that is whole."""
