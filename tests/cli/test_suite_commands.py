@@ -535,3 +535,32 @@ def test_each_model_is_attacked_by_a_suffix_of_its_own(asked: Path, tmp_path: Pa
     assert attacked()["measures"] == found["measures"]
     now = (out / "replies.jsonl").read_bytes().splitlines()
     assert now[:4] == searches and sorted(now) == sorted(kept)
+
+
+def test_beside_other_suites_searches_come_first_and_their_answers_are_the_same(
+    asked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "requests.csv").write_text("goal,target\nname the cat,Sure the cat is\n")
+    use = {"suite": "suffix_search", "data": [{"path": str(tmp_path / "requests.csv")}]}
+    use |= {"steps": 2, "candidates": 4, "max_new_tokens": 5}
+    other = {"suite": "extraction", "max_items": 2, "max_new_tokens": 5}
+
+    def figures(out: Path, *uses: dict[str, Any]) -> dict[tuple[str, str], tuple[float, float]]:
+        overrides = [f"evaluate.suites={json.dumps(uses)}"]
+        found = evaluate_suites(asked, out=out, overrides=overrides)
+        kept = (out / "replies.jsonl").read_text().splitlines()
+        assert len({json.loads(line)["key"] for line in kept}) == len(kept)
+        own = [row for row in found["measures"] if row["suite"] == "suffix_search"]
+        return {(row["metric"], row["task"]): (row["base"], row["tuned"]) for row in own}
+
+    alone = figures(tmp_path / "alone", use)
+    capsys.readouterr()
+    assert figures(tmp_path / "beside", other, use) == alone
+    told = capsys.readouterr().err
+    for side in ("base", "tuned"):
+        tables = [
+            pl.read_parquet(tmp_path / out / side / "suffix_search.parquet")
+            for out in ("alone", "beside")
+        ]
+        assert tables[0].equals(tables[1])
+    assert told.index("searching against") < told.index("will have written")
