@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -48,16 +49,38 @@ def refused_by_machine(error: OSError) -> UserError | None:
     )
 
 
+CLOSE = 0.55
+"""Likeness (difflib's ratio) from which a name may be the one that was meant."""
+
+MANY = 12
+"""From so many known names on, the nearest are told instead of all."""
+
+
 def nearest(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The known names most like `name`, best first; empty if none is close."""
-    return difflib.get_close_matches(name, sorted(known), n=limit, cutoff=0.5)
+    """The known names most like `name`, best first; empty if none is close.
+
+    One that differs in capitals alone is the only one.
+    """
+    known = sorted(known)
+    if same := [one for one in known if one.casefold() == name.casefold()]:
+        return same[:limit]
+    return difflib.get_close_matches(name, known, n=limit, cutoff=CLOSE)
+
+
+def near_files(path: Path) -> str | None:
+    """What to do where a file is not there: the ones beside it that may have been meant."""
+    beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = nearest(path.name, beside)
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str | None = None) -> UserError:
     """The error for a name that is not in a closed set, with the nearest ones."""
     known = sorted(known)
     close = nearest(name, known)
-    fix = f"did you mean {' or '.join(close)}?" if close else None
+    fix = f"did you mean {' or '.join(close)}?" if close else "name one of these"
+    if close and len(known) > MANY:
+        return UserError(f"unknown {kind} '{name}'; {len(known)} are known", where=where, fix=fix)
     return UserError(
         f"unknown {kind} '{name}'; expected one of: {', '.join(known)}", where=where, fix=fix
     )

@@ -342,7 +342,7 @@ def test_a_hostile_template(
 
 def test_a_loss_that_is_not_finite_names_its_rows(refuses: Refusal) -> None:
     refuses(
-        *("train", "recipe.yaml", "--out", "r", "--set", "train.learning_rate=1e30"),
+        *("train", "recipe.yaml", "--out", "r", "--set", "model.lora.alpha=1e38"),
         *("--set", "train.max_gradient_norm=null", "--set", "train.warmup=0"),
         saying=("not finite at step", "data.jsonl row", "lower train.learning_rate"),
     )
@@ -390,7 +390,7 @@ def test_a_run_that_is_there(refuses: Refusal, trained: Path) -> None:
     again = trained / "run"
     refuses(
         *("train", "recipe.yaml", "--out", again),
-        saying=("already holds a run", "--resume"),
+        saying=("already holds a run", "remove it with --overwrite"),
     )
 
 
@@ -441,7 +441,7 @@ def test_another_method_than_the_run_was_tuned_by(command: Commands, trained: Pa
 
 def test_an_export_to_a_folder_that_is_there(command: Commands, trained: Path) -> None:
     said = command("export", "run", "--out", "model", cwd=trained)
-    refused(said, "model: the export's folder is taken", "name a new one")
+    refused(said, "model: something is there already", "choose another --out")
     assert (trained / "model" / "config.json").is_file()
 
 
@@ -491,7 +491,7 @@ def test_a_metric_that_is_not_there(refuses: Refusal) -> None:
 
 
 def test_predictions_that_are_not_there(refuses: Refusal) -> None:
-    refuses("score", "gone.jsonl", "-m", "bleu", saying=("gone.jsonl: cannot be read",))
+    refuses("score", "gone.jsonl", "-m", "bleu", saying=("gone.jsonl: there is no such file",))
 
 
 def test_items_that_cannot_be_written(refuses: Refusal, own_project: Path) -> None:

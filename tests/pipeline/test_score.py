@@ -81,6 +81,34 @@ def test_items_hold_the_values_of_each_row(write, tmp_path):
         assert mean == pytest.approx(result["metrics"][name]["value"])
 
 
+def test_items_replace_earlier_ones_and_no_other_file(write, tmp_path):
+    path, out = write(*as_rows(TEXTS)), tmp_path / "items.jsonl"
+    score(path, ["exact_match"], items_out=out, resamples=100)
+    score(path, ["rougeL"], items_out=out, resamples=100)
+    assert "rougeL" in orjson.loads(out.read_bytes().splitlines()[0])
+
+    other = tmp_path / "notes.txt"
+    other.write_text("mine", encoding="utf-8")
+    for mine in (path, other):
+        before = mine.read_bytes()
+        with pytest.raises(UserError, match="would overwrite a file") as caught:
+            score(path, ["exact_match"], items_out=mine, resamples=100)
+        assert caught.value.where == str(mine) and caught.value.fix
+        assert mine.read_bytes() == before
+
+
+def test_a_note_where_an_empty_answer_would_be_right(write):
+    letters = [("A", ["A"]), ("C", ["A"]), ("", ["B"]), ("!", ["?!", "..."])]
+    found = score(write(*as_rows(letters)), ["exact_match", "bleu"], resamples=100)
+    assert found["metrics"]["exact_match"]["value"] == 0.5  # SQuAD's rule: "A" is an article
+    (note,) = found["notes"]
+    assert note.startswith("exact_match would call an empty answer right on 3 of 4 items")
+    assert "'A'" in note and "exact_text" in note
+    assert "notes" not in score(write(*as_rows(letters)), ["exact_text"], resamples=100)
+    assert "notes" not in score(write(*as_rows(TEXTS)), ["exact_match"], resamples=100)
+    assert "notes" not in score(write(*as_rows(TAGS)), ["entity_f1"], resamples=100)
+
+
 def test_reads_gzip(write, tmp_path):
     packed = tmp_path / "rows.jsonl.gz"
     packed.write_bytes(gzip.compress(write(*as_rows(TEXTS)).read_bytes()))
@@ -127,7 +155,7 @@ def test_a_bad_row_is_named_with_its_fix(write, bad, metric, problem):
 def test_files_that_cannot_be_scored(write, tmp_path):
     with pytest.raises(UserError, match="holds no rows"):
         score(write("", " "), ["bleu"])
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="no such file"):
         score(tmp_path / "missing.jsonl", ["bleu"])
     latin = tmp_path / "latin.jsonl"
     latin.write_bytes('{"prediction": "é", "references": ["é"]}'.encode("latin-1"))

@@ -298,7 +298,7 @@ RECIPES = st.builds(
     train=st.builds(
         TrainOptions,
         epochs=st.floats(1e-6, 1e6),
-        learning_rate=st.none() | st.floats(1e-12, 10),
+        learning_rate=st.none() | st.floats(1e-12, 1),
         betas=st.tuples(SHARES, SHARES),
         epsilon=st.floats(min_value=0, exclude_min=True, max_value=1),
         keep_best=st.booleans(),

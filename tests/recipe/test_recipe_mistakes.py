@@ -47,7 +47,7 @@ TABLE = {
         "2:25 evaluate.tasks.qa.metric | unknown key | did you mean evaluate.tasks.qa.metrics",
     # Wrong types
     "train: {learning_rate: fast}":
-        '2:24 train.learning_rate | a number greater than 0 or null, found the text "fast"',
+        "2:24 train.learning_rate | a number greater than 0 and at most 1 or null, found the text",
     "train: {learning_rate: '2e-4'}":
         '2:24 train.learning_rate | found the text "2e-4" | remove the quotes: 2e-4',
     "train:\n  warmup: 0,5":

@@ -21,8 +21,25 @@ def test_create_refuses_an_earlier_run_and_names_both_ways_out(tmp_path: Path) -
     a_run(tmp_path / "run")
     with pytest.raises(UserError, match="already holds a run") as caught:
         RunFolder.create(tmp_path / "run")
-    assert "--resume" in str(caught.value)
+    assert "--overwrite" in str(caught.value)
     assert "--out" in str(caught.value)
+
+
+@pytest.mark.parametrize(("steps", "where"), [((), "before its first"), ((5, 40), "after step 40")])
+def test_a_run_that_was_stopped_is_told_with_its_step(
+    tmp_path: Path, steps: tuple[int, ...], where: str
+) -> None:
+    run = a_run(tmp_path / "run")
+    run.ledger.write_bytes(b"")
+    for step in steps:
+        (run.checkpoints / f"step-{step:06}").mkdir(parents=True)
+    (run.checkpoints / ".unfinished-step-000041").mkdir(parents=True)
+    with pytest.raises(UserError, match=where) as caught:
+        RunFolder.create(run.path)
+    assert f"tutelage run {run.path} --resume" in str(caught.value)
+    with pytest.raises(UserError, match=where) as caught:
+        run.require(run.model)
+    assert f"tutelage train {run.path} --resume" in str(caught.value)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -94,15 +94,21 @@ def test_a_real_run_tells_every_row(tmp_path: Path, capsys: pytest.CaptureFixtur
     console = trackers.get("console")("run", tmp_path, {})
     make_loop(tmp_path, console).run(resume=False)
     pattern = (
-        r"step \d/8  loss \d\.\d{4}(  validation \d\.\d{4}( \(best\))?)?  "
+        r"step \d/8  loss \d\.\d{4}  "
         r"\d+ tokens/s \(\d+ computed, \d+ supervised\)  \d+ s left  \d\.\d GiB"
     )
     console.close()
     *lines, total = capsys.readouterr().err.splitlines()
     tokens, computed = map(int, re.findall(r" (\d+)(?: tokens| \()", total))
     assert computed < tokens
-    assert len(lines) == 9 and all(re.fullmatch(pattern, line) for line in lines)
-    assert lines[-1].startswith("step 8/8") and "validation" in lines[-1]
+    validations = [line for line in lines if "validation" in line]
+    steps = [line for line in lines if line not in validations]
+    assert len(steps) == 8 and all(re.fullmatch(pattern, line) for line in steps)
+    assert validations
+    for line in validations:  # each right behind the line of its step, and once
+        assert re.fullmatch(r"step \d  validation \d\.\d{4}( \(best\))?", line)
+        assert lines[lines.index(line) - 1].startswith(f"{line.split('  ')[0]}/8  ")
+    assert validations[-1] == lines[-1]
 
 
 @pytest.mark.parametrize(

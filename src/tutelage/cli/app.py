@@ -50,12 +50,17 @@ def _version(wanted: bool) -> None:
 
 
 GOING_ON = {
-    **dict.fromkeys(("train", "run"), "; `tutelage train RUN --resume` continues the run"),
     "sweep": "; `tutelage sweep SWEEP --resume` goes on with it",
     "learning-curve": "; `tutelage learning-curve CURVE --resume` goes on with it",
-    "eval": "; `tutelage eval RUN` asks anew, but for what an endpoint has answered",
+    "eval": "; the same command goes on: answers to suites and from endpoints are kept",
 }
 """What to do after an interruption, by the verb."""
+
+SAY_THEMSELVES = ("train", "run", "demo")
+"""The verbs that say where they were interrupted (`arguments.interruptible`)."""
+
+INTERRUPTED = 130
+"""The exit code of an interrupted command, which typer makes of Ctrl-C."""
 
 TOGETHER = ("train", "run")
 """The verbs that several processes can do together."""
@@ -110,12 +115,11 @@ def main() -> None:
             raise
         _say(str(refusal))
         sys.exit(2)
-    except KeyboardInterrupt:
+    except SystemExit as end:
         verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        sys.stderr.write(
-            f"\ntutelage: interrupted{GOING_ON.get(verb, '')}\n" if ranks.leads() else ""
-        )
-        sys.exit(130)
+        if end.code == INTERRUPTED and verb not in SAY_THEMSELVES:
+            sys.stderr.write(f"\ntutelage: interrupted{GOING_ON.get(verb, '')}\n")
+        raise
     except Exception:
         _leave_to_the_first(1)
         raise

@@ -23,4 +23,4 @@ def demo(
     from tutelage.demo import recipe_path
 
     with recipe_path() as recipe:
-        run(recipe, out, settings, overwrite, as_json)
+        run(recipe, out, settings, overwrite, as_json=as_json)

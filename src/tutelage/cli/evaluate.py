@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Overwrite, Settings
+from tutelage.cli.arguments import AsJson, Overwrite, Settings, each_alone
 from tutelage.errors import UserError
 
 
@@ -28,7 +28,8 @@ def evaluate(
     suite: Annotated[
         list[str] | None,
         typer.Option(
-            help="A suite to ask (`tutelage suites` lists them), or all; may be repeated."
+            help="A suite to ask (`tutelage suites` lists them), or all; may be repeated.",
+            callback=each_alone("--suite"),
         ),
     ] = None,
     against: Annotated[
@@ -142,6 +143,7 @@ def _metrics(
     run: Path, out: Path | None, overrides: list[str], *, overwrite: bool
 ) -> dict[str, Any]:
     """Do the job; a model here, and torch with it, is loaded only if one of the two is here."""
+    from tutelage.recipe import to_tune
     from tutelage.rundir import RunFolder
 
     if out is not None and not run.exists():
@@ -160,8 +162,8 @@ def _metrics(
         raise UserError(
             "expected a run folder, found a file",
             where=str(run),
-            fix="for models at endpoints add --out RUN, --base NAME and --tuned NAME; to tune one "
-            f"here: tutelage run {run} --out RUN",
+            fix="give the folder of a run, or for models at endpoints add --out RUN, --base NAME "
+            f"and --tuned NAME; {to_tune(run)}",
         )
     if overwrite:
         raise UserError("--overwrite belongs to --out", fix="leave it out")
@@ -227,6 +229,8 @@ def show(metrics: dict[str, Any]) -> None:
     held_out = any(row["held_out"] for row in metrics.get("comparison", []))
     mark = "* held out of training; " if held_out else ""
     console.print(f"{mark}in brackets the {percent} interval")
+    for note in metrics.get("evaluation", {}).get("notes", []):
+        console.print(f"note: {visible(note)}", soft_wrap=True)
     if forgetting := metrics.get("forgetting"):
         low, high = forgetting["interval"]
         console.print(

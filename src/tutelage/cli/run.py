@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from tutelage.cli.arguments import AsJson, Overwrite, Recipe, Settings, read_early
+from tutelage.cli.arguments import AsJson, Overwrite, Settings, beginning, interruptible
 
 
 def run(
-    recipe: Recipe,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to make.")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, or with --resume a run folder.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder to make.")] = None,
     settings: Settings = None,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in this folder to its report.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The whole path: check, train, evaluate, report."""
@@ -22,16 +25,21 @@ def run(
 
     from tutelage.cli import check, evaluate
 
-    overrides = read_early(recipe, settings)
-    from tutelage.pipeline.run import run as job
+    overrides = beginning(recipe, out, settings, overwrite=overwrite, resume=resume)
+    from tutelage.pipeline import run as job
 
-    show = None if as_json else check.show
-    metrics = job(recipe, out, overrides, overwrite=overwrite, on_checked=show)
+    folder = out or recipe
+    with interruptible(folder, "run"):
+        if out is None:
+            metrics = job.resume(recipe)
+        else:
+            show = None if as_json else check.show
+            metrics = job.run(recipe, out, overrides, overwrite=overwrite, on_checked=show)
     if metrics is None:
         return
     if as_json:
         typer.echo(orjson.dumps(metrics, option=orjson.OPT_INDENT_2).decode())
     else:
         evaluate.show(metrics)
-        typer.echo(f"report: {out / 'report.html'}")
+        typer.echo(f"report: {folder / 'report.html'}")
     evaluate.end(metrics)

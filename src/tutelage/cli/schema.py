@@ -21,7 +21,7 @@ def schema(
     file: Annotated[
         File,
         typer.Argument(
-            parser=one_of(File, "FILE"),
+            parser=one_of(File, "tutelage schema"),
             metavar="[metrics|results]",
             help="A run's metrics.json, or a suite evaluation's results.json.",
         ),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tutelage.cli.arguments import each_alone
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -19,7 +21,13 @@ def score(
         ),
     ],
     metric: Annotated[
-        list[str], typer.Option("--metric", "-m", help="A metric; repeat for several.")
+        list[str],
+        typer.Option(
+            "--metric",
+            "-m",
+            help="A metric; repeat for several.",
+            callback=each_alone("--metric"),
+        ),
     ],
     json_schema: Annotated[
         Path | None,
@@ -74,7 +82,10 @@ def score(
     if as_json:
         typer.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
     else:
-        Console().print(_table(result, f"{file.name}, {result['n']:,} rows", confidence))
+        rows = "1 row" if result["n"] == 1 else f"{result['n']:,} rows"
+        Console().print(_table(result, f"{file.name}, {rows}", confidence))
+        for note in result.get("notes", []):
+            Console(highlight=False, markup=False).print(f"note: {note}", soft_wrap=True)
 
 
 def _table(result: dict[str, Any], title: str, confidence: float) -> Table:

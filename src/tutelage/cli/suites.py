@@ -9,7 +9,7 @@ import typer
 
 from tutelage.cli.arguments import AsJson
 
-NAME = 16
+NAME = 32
 """Columns that a model's name takes at the head of a table."""
 
 COLOURS = {True: "green", False: "red", None: ""}
@@ -44,17 +44,17 @@ def suites(
     if as_json:
         typer.echo(orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode())
         return
+    # What a suite needs stands below what it asks: beside it, file names would be broken.
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("suite", no_wrap=True)
-    for column in ("what it asks", "what it needs"):
-        table.add_column(column, overflow="fold")
+    table.add_column("what it asks, and what it needs", overflow="fold")
     area = ""
     for entry in entries:
         if entry["area"] != area:
             area = entry["area"]
             table.add_row(area.capitalize(), style="bold")
         needs = f"{entry['needs']} (not there)" if entry["there"] is False else entry["needs"]
-        table.add_row(entry["suite"], entry["title"], needs)
+        table.add_row(entry["suite"], f"{entry['title']}\n  needs {needs}")
     Console(highlight=False, markup=False).print(table)
     typer.echo("files lie below evaluate.suite_files, or are named in `data` of a suite")
     typer.echo("ask with: tutelage eval RUN --suite NAME --set evaluate.suite_files=FOLDER")
@@ -134,4 +134,6 @@ def show_results(results: dict[str, Any]) -> None:
                 f"left out: {left_out} questions of {visible(suite['suite'])} that a model gave no "
                 "answer to, with those of their sources"
             )
+        for note in suite.get("notes", []):
+            console.print(f"note: {visible(suite['suite'])}: {visible(note)}", soft_wrap=True)
     console.print(f"in brackets the {100 * results['confidence']:g} % interval")

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from tutelage import ranks
-from tutelage.cli.arguments import AsJson, Overwrite, Settings, read_early
-from tutelage.errors import UserError
+from tutelage.cli.arguments import AsJson, Overwrite, Settings, beginning, interruptible
 
 
 def train(
@@ -23,29 +22,26 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Tune a model as the recipe says."""
-    if resume and (out is not None or settings or overwrite):
-        raise UserError(
-            "a run is continued as it was begun", fix="leave out --out, --set and --overwrite"
-        )
-    if not resume and out is None:
-        raise UserError("no run folder was named", fix="add --out RUN, or --resume to continue one")
     import orjson
 
     from tutelage.rundir import RunFolder, read_json
 
-    recipe_file = recipe if out else RunFolder.open(recipe).recipe
-    overrides = read_early(recipe_file, settings)
+    overrides = beginning(recipe, out, settings, overwrite=overwrite, resume=resume)
     from tutelage.pipeline import train as job
 
-    if out is None:
-        run = job.resume(recipe)
-    else:
-        run = job.train(recipe, out, overrides, overwrite=overwrite)
+    done = resume and job.is_finished(RunFolder(recipe))
+    with interruptible(out or recipe, "train"):
+        if out is None:
+            run = job.resume(recipe)
+        else:
+            run = job.train(recipe, out, overrides, overwrite=overwrite)
     if not ranks.leads():
         return
     training = read_json(run.metrics)["training"]
     if as_json:
         typer.echo(orjson.dumps({"run": str(run.path), "training": training}).decode())
         return
+    if done:
+        typer.echo(f"trained to its end before, {training['steps']:,} steps: nothing is left to do")
     typer.echo(f"tuned model in {run.model}")
     typer.echo(f"next: tutelage eval {run.path}")

@@ -231,7 +231,11 @@ def _number(setting: float | int, total: int, left: int, name: str, unit: str) -
     if isinstance(setting, float):
         return min(left, max(1, round(setting * total))) if setting else 0
     if setting > left:
-        raise UserError(f"{setting} {unit} are to be set aside, of {left}", where=f"data.{name}")
+        raise UserError(
+            f"{setting} {unit} are to be set aside, of {left}",
+            where=f"data.{name}",
+            fix=f"set aside fewer, or a share such as data.{name}: 0.1",
+        )
     return setting
 
 

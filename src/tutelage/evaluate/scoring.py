@@ -81,12 +81,10 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
         tasks: names of all tasks in the data.
 
     Raises:
-        UserError: an unknown metric or task, with the recipe's key and the nearest names; a metric
-            that runs answers; a form that is measured but not given, or given but not measured; a
-            file of own kinds of constraints that cannot be used.
+        UserError: an unknown task, with the nearest names; a form that is measured but not given,
+            or given but not measured; or as `check_metrics`.
     """
-    for path in options.own_constraints:
-        load_kinds(Path(path))
+    check_metrics(options)
     known = set(tasks)
     for name, rows in ((OVERALL, "over all tasks"), (HELD_OUT, "over all held-out tasks")):
         if name in known:
@@ -94,10 +92,24 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
                 f"a task is called '{name}', which is the name of the rows {rows}",
                 fix="give the task another name",
             )
-    lists = {"evaluate.metrics": options.metrics}
-    for task, evaluation in options.tasks.items():
+    for task in options.tasks:
         if task not in known:
             raise unknown_name("task", task, known, where="evaluate.tasks")
+    for task in known:
+        _check_forms(options, task)
+
+
+def check_metrics(options: EvaluateOptions) -> None:
+    """Find the mistakes in the settings that show without any data.
+
+    Raises:
+        UserError: an unknown metric, or one that runs answers; a file of own kinds of constraints
+            that cannot be used.
+    """
+    for path in options.own_constraints:
+        load_kinds(Path(path))
+    lists = {"evaluate.metrics": options.metrics}
+    for task, evaluation in options.tasks.items():
         lists[f"evaluate.tasks.{task}.metrics"] = evaluation.metrics or []
     for place, names in lists.items():
         for name in names:
@@ -107,8 +119,6 @@ def preflight(options: EvaluateOptions, tasks: Iterable[str]) -> None:
                     where=place,
                     fix=f"write the answers to a file with them: tutelage score --metric {name}",
                 )
-    for task in known:
-        _check_forms(options, task)
 
 
 def _check_forms(options: EvaluateOptions, task: str) -> None:

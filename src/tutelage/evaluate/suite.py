@@ -171,6 +171,10 @@ class Suite(ABC):
         """What a model that says nothing would have replied, and its judge have found."""
         return Reply.blank(question)
 
+    def notes(self, given: Given, questions: Sequence[Question]) -> list[str]:
+        """What makes the figures less than they seem, in sentences."""
+        return []
+
     def right_choice(self, question: Question) -> int | None:
         """Which of the choices is right; None where none is, or where that is not what is asked."""
         return question.target.get("choice") if isinstance(question.target, dict) else None

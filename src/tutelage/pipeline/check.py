@@ -19,6 +19,7 @@ from typing import Any
 
 from tutelage.errors import UserError
 from tutelage.evaluate.foresight import Foresight, few_validation, foresee
+from tutelage.evaluate.silence import silence_notes
 from tutelage.infer.backend import Request
 from tutelage.pipeline.choices import choices_of, unmatched
 from tutelage.pipeline.contributions import Contributions
@@ -188,6 +189,7 @@ def check_prepared(bench: Workbench, prepared: Prepared, out: Path) -> Check:
             *_notes(bench),
             *few_validation(len(prepared.validation)),
             *unmatched(bench.recipe.evaluate, prepared.items),
+            *silence_notes([item.scored for item in prepared.items], bench.recipe.evaluate),
             *suites,
         ],
         samples=[_sample(example, bench.renderer) for example in prepared.train[:SAMPLES]],

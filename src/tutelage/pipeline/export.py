@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tutelage.data.example import Message
 from tutelage.model.export import Parity
 from tutelage.model.export import export as export_model
+from tutelage.model.new_folder import check_vacant
 from tutelage.pipeline.card import write_card
 from tutelage.pipeline.export_tasks import command_line, tasks_of, write_tasks
 from tutelage.pipeline.workbench import Workbench, from_run
@@ -41,6 +42,7 @@ def export(run: str | Path, out: str | Path, to: Literal["merged", "adapter"]) -
         UserError: it does not agree, or cannot be written so; nothing is left behind.
     """
     folder = RunFolder.open(run)
+    check_vacant(Path(out))
     return _export(folder, _float32_bench(folder), Path(out), to)
 
 
@@ -71,6 +73,7 @@ def export_for_lm_eval(run: str | Path, out: str | Path, suites: Sequence[str] =
         UserError: see `export`; or a suite cannot be expressed there. Nothing is left behind.
     """
     folder, out = RunFolder.open(run), Path(out)
+    check_vacant(out)
     bench = _float32_bench(folder)
     tasks = tasks_of(bench, folder, suites)
     parity = _export(folder, bench, out, "merged")

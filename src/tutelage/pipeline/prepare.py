@@ -23,7 +23,7 @@ from tutelage.data.ledger import Ledger
 from tutelage.data.mixture import Mixture, plan
 from tutelage.data.splits import Splits
 from tutelage.errors import UserError
-from tutelage.evaluate.scoring import check_references
+from tutelage.evaluate.scoring import check_metrics, check_references
 from tutelage.evaluate.scoring import preflight as check_scoring
 from tutelage.pipeline import prepared as store
 from tutelage.pipeline.audited import load_rows
@@ -120,8 +120,10 @@ def read(recipe: Recipe) -> Data:
     """Read a resolved recipe's data: before the model, which takes minutes if large.
 
     Raises:
-        UserError: the data cannot be read, or too much of it was lost.
+        UserError: the data cannot be read, or too much of it was lost; or its answers could not
+            be scored, whatever they are.
     """
+    check_metrics(recipe.evaluate)
     data = Data(recipe)
     if data.key is None or not store.holds(data.key):
         data.splits()

@@ -13,10 +13,11 @@ from typing import Any
 
 from tutelage import ranks
 from tutelage.pipeline.check import Check, check_prepared
-from tutelage.pipeline.evaluate import evaluate_prepared
+from tutelage.pipeline.evaluate import evaluate, evaluate_prepared
 from tutelage.pipeline.memory import fit_memory
 from tutelage.pipeline.prepare import prepare, read
 from tutelage.pipeline.train import check_folder, make_loop, new_folder, train_prepared
+from tutelage.pipeline.train import resume as resume_training
 from tutelage.pipeline.workbench import from_recipe
 from tutelage.recipe import load as load_recipe
 from tutelage.report import build as build_report
@@ -62,5 +63,25 @@ def run(
         return None
     bench.place()
     metrics = evaluate_prepared(bench, prepared, folder)
+    build_report(folder)
+    return metrics
+
+
+def resume(run: str | Path) -> dict[str, Any] | None:
+    """Go on with a run that was stopped: train to the end, evaluate, report.
+
+    Args:
+        run: the run folder.
+
+    Returns:
+        As `run`.
+
+    Raises:
+        UserError: it is not a run, or its data or model has changed since.
+    """
+    folder = resume_training(run)
+    if not ranks.leads():
+        return None
+    metrics = evaluate(folder.path)
     build_report(folder)
     return metrics

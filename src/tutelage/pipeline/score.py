@@ -17,10 +17,14 @@ from tutelage.constraints.own import load_kinds
 from tutelage.errors import UserError
 from tutelage.evaluate.forms import form_references, needs_form
 from tutelage.evaluate.options import AnswerForm
+from tutelage.evaluate.silence import silence_note
 from tutelage.metrics import METRICS, Metric, Scores
 from tutelage.pipeline.score_rows import FITTED, Row, as_form, read_rows
-from tutelage.rundir import replacing
+from tutelage.rundir import check_replaceable, replacing
 from tutelage.statistics import Measurement, bootstrap, value_interval
+
+FIRST = b'{"row":0,'
+"""How a file of items begins."""
 
 
 def score(
@@ -49,10 +53,12 @@ def score(
     Returns:
         `{"n": rows, "metrics": {name: {"value", "signature", "interval": [low, high]}}}`, with
         `details` where a metric has more to say, such as the F1 of each class. Beside the value of
-        `ifeval` stand its four figures by name, and their `intervals`.
+        `ifeval` stand its four figures by name, and their `intervals`. `notes` are there where
+        something makes the figures less than they seem.
 
     Raises:
-        UserError: an unknown metric, a form that is not given, or a row that cannot be scored.
+        UserError: an unknown metric, a form that is not given, a row that cannot be scored, or
+            `items_out` is a file of something else.
     """
     if not metrics:
         raise UserError("no metric is named", fix=f"name one of {', '.join(METRICS.names())}")
@@ -63,12 +69,17 @@ def score(
     for metric in chosen:
         if metric.answers == "form" and metric.name not in forms:
             raise needs_form(metric.name)
+    if items_out is not None:
+        check_replaceable(Path(items_out), _holds_items(Path(items_out)), "--items")
     rows = list(read_rows(Path(path)))
     scores = [(metric, _score(metric, rows, forms)) for metric in chosen]
     results = _measured(scores, confidence, resamples, seed)
     if items_out is not None:
         _write_items(Path(items_out), scores)
-    return {"n": len(rows), "metrics": results}
+    found: dict[str, Any] = {"n": len(rows), "metrics": results}
+    of_texts = [metric.name for metric in chosen if metric.answers == "text"]
+    notes = silence_note(of_texts, [row.values["references"] for row in rows] if of_texts else [])
+    return {**found, "notes": notes} if notes else found
 
 
 def _score(metric: Metric, rows: Sequence[Row], forms: Mapping[str, str]) -> Scores:
@@ -108,10 +119,16 @@ def _measured(
     return results
 
 
+def _holds_items(path: Path) -> bool:
+    """Whether a file is one of `_write_items`: its first line begins with the row's number."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(FIRST)) in {FIRST, b""}
+
+
 def _write_items(path: Path, scores: Sequence[tuple[Metric, Scores]]) -> None:
     """One object a row: its number, its own value of each metric, and the verdicts behind them."""
-    if path.is_dir():
-        raise UserError("is a folder", where=str(path), fix="name a file for --items")
     columns: dict[str, Sequence[Any]] = {}
     for metric, found in scores:
         columns |= {metric.name: found.per_item.tolist(), **found.verdicts}

@@ -18,6 +18,7 @@ from tutelage.errors import UserError
 from tutelage.evaluate.comparison import compare_answers
 from tutelage.evaluate.options import EvaluateOptions
 from tutelage.evaluate.scoring import AnswerScores
+from tutelage.evaluate.silence import silence_notes
 from tutelage.infer.backend import Answer
 from tutelage.pipeline.items import Item
 from tutelage.rundir import RunFolder, read_json, replacing, write_json
@@ -110,6 +111,7 @@ def compare(
             "left_out": len(items) - len(answered),
             "decoded_tokens": sum(answer.tokens for side in sides for answer in side),
             "truncated_answers": sum(answer.finish_reason == "length" for answer in sides[1]),
+            "notes": silence_notes([item.scored for item in chosen], options),
         },
         "verdict": asdict(compared.verdict),
         "comparison": [asdict(change) for change in compared.changes],
@@ -158,7 +160,7 @@ def enter(
 def nothing_asked() -> dict[str, Any]:
     """The same where no item was set aside."""
     counts = dict.fromkeys(("items", "left_out", "decoded_tokens", "truncated_answers"), 0)
-    return {"evaluation": counts, "endpoints": {}}
+    return {"evaluation": {**counts, "notes": []}, "endpoints": {}}
 
 
 def _write(

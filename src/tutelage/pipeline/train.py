@@ -98,8 +98,20 @@ def _held_if_there(out: str | Path) -> AbstractContextManager[None]:
     return held(Path(out)) if Path(out).is_dir() else nullcontext()
 
 
+def is_finished(run: RunFolder) -> bool:
+    """Whether training came to its end, and its model is there."""
+    if not run.model.exists() or not run.metrics.exists():
+        return False
+    training = read_json(run.metrics).get("training")
+    return training is not None and (
+        training["steps"] == training["planned_steps"] or training["stopped_early"]
+    )
+
+
 def resume(run: str | Path, *, stop_after: int | None = None) -> RunFolder:
     """Continue a run that was stopped, exactly where its last checkpoint stands.
+
+    One that came to its end stays as it is.
 
     Args:
         run: the run folder.
@@ -121,6 +133,8 @@ def resume(run: str | Path, *, stop_after: int | None = None) -> RunFolder:
     prepared = prepare(recipe, splits, bench.renderer)
     # Looked at before anything is written: a run that cannot be continued stays as it is.
     Checkpoints(folder.checkpoints, keep=1).latest(run_fingerprint(bench, prepared))
+    if is_finished(folder):
+        return folder
     return train_prepared(bench, prepared, folder, resume=True, stop_after=stop_after)
 
 

@@ -15,7 +15,7 @@ from tutelage.recipe.recipe import (
     of_data,
     resolve,
 )
-from tutelage.recipe.templates import init
+from tutelage.recipe.templates import init, to_tune
 
 __all__ = [
     "LoadedRecipe",
@@ -29,4 +29,5 @@ __all__ = [
     "load",
     "of_data",
     "resolve",
+    "to_tune",
 ]

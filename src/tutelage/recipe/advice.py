@@ -68,6 +68,12 @@ OTHER_TOOLS = {
 }
 """Their name: our key."""
 
+WHOLE = (
+    "a recipe is one mapping of settings; a file of data is named in its data.train "
+    "(`tutelage init` writes one)"
+)
+"""What to do where a whole file is no recipe."""
+
 _CLOSE = 0.7
 
 

@@ -11,6 +11,8 @@ import re
 
 from ruamel.yaml.error import MarkedYAMLError
 
+from tutelage.recipe.advice import WHOLE
+
 _QUOTE = "put the value in quotes"
 _INDENT = "indent the keys of one section by the same number of spaces"
 
@@ -35,6 +37,16 @@ _WORDS: tuple[tuple[str, str, str | None], ...] = (
     ),
     (r"undefined alias '(.*)'", "*{0} refers to an anchor that is not defined", _QUOTE),
     (r"alphabetic or numeric", "* and & have a meaning of their own in YAML", _QUOTE),
+    (
+        r"found '<stream end>'",
+        "the file ends within a list or mapping that began {context}",
+        "close it, or finish it",
+    ),
+    (
+        r"expected '<document start>'",
+        "a second value where the file should end",
+        WHOLE,
+    ),
     (r"another document", "a second document (---); a recipe is one", None),
     (r"incompatible YAML document", "expected YAML 1.2", "remove the %YAML line"),
 )

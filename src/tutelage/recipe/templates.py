@@ -130,6 +130,15 @@ def init(
     return out
 
 
+def to_tune(path: str | Path) -> str:
+    """What to do with a file where a model that was tuned is wanted."""
+    if Path(path).suffix in (".yaml", ".yml"):
+        return f"to tune one here: tutelage run {path} --out RUN"
+    return (
+        "to tune one on such data, name it in data.train of a recipe (`tutelage init` writes one)"
+    )
+
+
 def template(purpose: Purpose, file: str = "recipe.yaml") -> str:
     """The commented recipe for a purpose, as text.
 

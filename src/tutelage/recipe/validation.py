@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tutelage.options import Options
-from tutelage.recipe.advice import advice, found, likely_keys, suggestion
+from tutelage.recipe.advice import WHOLE, advice, found, likely_keys, suggestion
 from tutelage.recipe.document import Node
 from tutelage.recipe.mistakes import Mistake
 from tutelage.recipe.schema import ANYTHING, KeyPath, Kind, dotted, kind_at
@@ -73,7 +73,7 @@ def _mistake(path: KeyPath, error: ErrorDetails, root: Node, options: type[Optio
         return Mistake(key_place, what, dotted(path), f"add `{path[-1]}:`")
     value = node.plain()
     what = f"expected {kind.words()}, found {found(value)}"
-    return Mistake(node.place, what, dotted(path), advice(kind, value))
+    return Mistake(node.place, what, dotted(path), advice(kind, value) or (None if path else WHOLE))
 
 
 def _without_branches(kind: Kind, error: ErrorDetails) -> KeyPath:

@@ -78,6 +78,7 @@ class SuiteLines:
         primary: rows that the verdict goes by.
         others: other measures of the whole suite.
         parts: measures of its parts.
+        notes: what makes the figures less than they seem.
     """
 
     name: str
@@ -88,6 +89,7 @@ class SuiteLines:
     primary: list[Comparison | Value]
     others: list[Comparison | Value]
     parts: list[Comparison | Value]
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +151,5 @@ def _lines(about: Mapping[str, Any], rows: Sequence[Comparison | Value]) -> Suit
         primary=[row for row in whole if row.primary],
         others=[row for row in whole if not row.primary],
         parts=[row for row in rows if row.task != OVERALL],
+        notes=about.get("notes", []),
     )

@@ -6,17 +6,19 @@ that a kill leaves the old file or the new one; `TrainLog` is the log of trainin
 empty folder behind.
 """
 
-from tutelage.rundir.atomic import read_json, replacing, write_json, write_text
+from tutelage.rundir.atomic import check_replaceable, read_json, replacing, write_json, write_text
 from tutelage.rundir.environment import environment
-from tutelage.rundir.folder import RESULTS, RunFolder
+from tutelage.rundir.folder import CHECKPOINT, RESULTS, RunFolder
 from tutelage.rundir.hold import FolderInUse, held, made
 from tutelage.rundir.log import TrainLog
 
 __all__ = [
+    "CHECKPOINT",
     "RESULTS",
     "FolderInUse",
     "RunFolder",
     "TrainLog",
+    "check_replaceable",
     "environment",
     "held",
     "made",

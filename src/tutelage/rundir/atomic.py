@@ -43,6 +43,28 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_replaceable(path: Path, is_ours: bool, option: str) -> None:
+    """Tell early whether a file that a user names may be written: none is lost by a slip of the
+    hand.
+
+    Args:
+        path: the file.
+        is_ours: whether one that is there was written by the same command before.
+        option: that names it, for the message.
+
+    Raises:
+        UserError: a folder is there, or another file.
+    """
+    if path.is_dir():
+        raise UserError("is a folder", where=str(path), fix=f"name a file for {option}")
+    if path.exists() and not is_ours:
+        raise UserError(
+            f"would overwrite a file that {option} has not written",
+            where=str(path),
+            fix="name another, or remove it first",
+        )
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with replacing(path) as temporary:

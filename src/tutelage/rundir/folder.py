@@ -7,6 +7,7 @@ and the figures. A folder is a run folder if it holds `recipe.yaml`, which is wr
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,11 @@ from tutelage.errors import UserError
 _PARTS = {
     "recipe.yaml": "tutelage run",
     "environment.json": "tutelage run",
-    "ledger.parquet": "tutelage train",
-    "audit": "tutelage train",
-    "log.jsonl": "tutelage train",
-    "checkpoints": "tutelage train",
-    "model": "tutelage train",
+    "ledger.parquet": "tutelage train --resume",
+    "audit": "tutelage train --resume",
+    "log.jsonl": "tutelage train --resume",
+    "checkpoints": "tutelage train --resume",
+    "model": "tutelage train --resume",
     "predictions": "tutelage eval",
     "suites": "tutelage eval --suite",
     "metrics.json": "tutelage eval",
@@ -34,6 +35,10 @@ RESULTS = "results.json"
 
 SWEEP = "sweep.json"
 """What a folder of many runs, a sweep or a learning curve, holds in place of a recipe."""
+
+
+CHECKPOINT = re.compile(r"step-(\d+)")
+"""The name of a checkpoint's folder, with its step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,13 @@ class RunFolder:
                 fix="choose another --out",
             )
         if not overwrite:
+            stopped = run.stopped()
             raise UserError(
-                "the folder already holds a run",
+                "the folder already holds a run"
+                + (f" whose training was stopped {stopped}" if stopped else ""),
                 where=str(path),
-                fix="continue that run with --resume, add --overwrite, or choose another --out",
+                fix=(f"finish it with `tutelage run {path} --resume`, " if stopped else "")
+                + "remove it with --overwrite, or choose another --out",
             )
 
     @classmethod
@@ -198,18 +206,37 @@ class RunFolder:
         """
         if part.exists():
             return part
-        if part == self.model and self.metrics.exists() and not self.log.exists():
+        if part == self.model and not self._trains():
             raise UserError(
                 "the run has no model: both that it compares are at endpoints",
                 where=str(self.path),
                 fix="`tutelage eval` and `tutelage report` are for it",
             )
-        writer = _PARTS[part.relative_to(self.path).parts[0]]
+        name = part.relative_to(self.path)
+        if part == self.model and (stopped := self.stopped()):
+            raise UserError(
+                f"the run has no model yet: its training was stopped {stopped}",
+                where=str(self.path),
+                fix=f"continue it with `tutelage train {self.path} --resume`",
+            )
+        verb, *options = _PARTS[name.parts[0]].split()[1:]
         raise UserError(
-            f"the run has no {part.relative_to(self.path)} yet",
+            f"the run has no {name} yet",
             where=str(self.path),
-            fix=f"`{writer}` writes it",
+            fix=f"`{' '.join(['tutelage', verb, str(self.path), *options])}` writes it",
         )
+
+    def stopped(self) -> str | None:
+        """Where training was stopped, in words; None if it came to its end or never began."""
+        if self.model.exists() or not self.ledger.exists() or not self._trains():
+            return None
+        found = (CHECKPOINT.fullmatch(path.name) for path in self.checkpoints.glob("*"))
+        steps = [int(name[1]) for name in found if name]
+        return f"after step {max(steps)}" if steps else "before its first checkpoint"
+
+    def _trains(self) -> bool:
+        """Whether it has a model at all: both may be at endpoints."""
+        return self.log.exists() or not self.metrics.exists()
 
     def sweep(self) -> None:
         """Remove the temporary files of a command that was killed; only while no other writes."""

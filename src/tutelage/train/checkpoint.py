@@ -10,7 +10,6 @@ cannot run code.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,9 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.errors import UserError
-from tutelage.rundir import read_json, write_json
+from tutelage.rundir import CHECKPOINT, read_json, write_json
 
-_NAME = re.compile(r"step-(\d+)")
 _UNFINISHED = ".unfinished-"
 """Begins the name of what is being written or removed."""
 
@@ -131,7 +129,7 @@ class Checkpoints:
     def _steps(self) -> list[int]:
         if not self.folder.is_dir():
             return []
-        found = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        found = (CHECKPOINT.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted(int(match[1]) for match in found if match)
 
     def _prune(self, best_step: int | None) -> None:

@@ -84,10 +84,10 @@ class TrainOptions(Options):
     on CUDA. What is null of `micro_batch_tokens` and `activation_checkpointing`, and `precision:
     auto`, is chosen so that the prediction stays below it. Null sets no limit."""
 
-    learning_rate: float | None = Field(default=None, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
     """Peak learning rate. Null takes the method's: 2e-4 for lora (QLoRA), 2e-5 for full (Alpaca),
     1e-2 for prefix (P-tuning v2), 3e-4 for adapter (LLM-Adapters); with `objective: dpo` a
-    fortieth (Zephyr)."""
+    fortieth (Zephyr). More than 1 is refused: it is a slip, such as 1e4 for 1e-4."""
 
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after warm-up."""

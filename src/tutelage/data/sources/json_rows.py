@@ -40,7 +40,8 @@ def _is_lines(file: File) -> bool:
             (line for line in following if line.content is None or line.content.strip()), None
         )
         if first is None:
-            raise UserError("the file is empty", where=file.label)
+            fix = "was it written to the end? Give it rows, or leave it out"
+            raise UserError("the file is empty", where=file.label, fix=fix)
         head = text(first, file.label) if first.content is not None else ""
         if head.lstrip().startswith("["):
             return False

@@ -10,7 +10,7 @@ import glob
 from pathlib import Path
 
 from tutelage.data.sources.records import SUFFIXES, File
-from tutelage.errors import UserError, nearest
+from tutelage.errors import UserError, near_files
 
 
 def find(path: str, folder: Path) -> list[File]:
@@ -64,9 +64,5 @@ def _is_data(file: Path, folder: Path) -> bool:
 
 
 def _not_found(path: str, place: Path) -> UserError:
-    beside = [p.name for p in place.parent.iterdir()] if place.parent.is_dir() else []
-    close = nearest(place.name, beside)
-    fix = "a relative path starts from the recipe's folder"
-    if close:
-        fix = f"did you mean {' or '.join(close)}?"
+    fix = near_files(place) or "a relative path starts from the recipe's folder"
     return UserError("no such file, folder or match of the pattern", where=path, fix=fix)

@@ -18,7 +18,7 @@ import zstandard
 
 from tutelage.data.rows import MAX_ROW_BYTES
 from tutelage.data.sources.records import File
-from tutelage.errors import UserError
+from tutelage.errors import UserError, near_files
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -75,6 +75,12 @@ def opened(file: File) -> Iterator[io.BufferedIOBase]:
             where=file.label,
             fix="fetch the file again, or decompress it to see how much is left",
         ) from error
+    except FileNotFoundError as error:
+        fix = near_files(file.path) or "look at the path; a relative one starts from this folder"
+        raise UserError("there is no such file", where=file.label, fix=fix) from error
+    except IsADirectoryError as error:
+        fix = "name a file in it"
+        raise UserError("expected a file, found a folder", where=file.label, fix=fix) from error
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", where=file.label) from error
 

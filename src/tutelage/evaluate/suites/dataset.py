@@ -15,7 +15,9 @@ from collections.abc import Sequence
 
 from tutelage.evaluate.answered import asked, check_metrics, measured, readings
 from tutelage.evaluate.measure import Measure
+from tutelage.evaluate.own_items import REFERENCES
 from tutelage.evaluate.question import Question, Reply
+from tutelage.evaluate.silence import silence_note
 from tutelage.evaluate.suite import SUITES, Given, Suite
 from tutelage.evaluate.suite_options import DATASET
 
@@ -31,6 +33,13 @@ class Dataset(Suite):
         """One a row, but for those shown solved."""
         check_metrics(given)
         return asked(given, readings(given.options.data, given.seed), given.options.cluster)
+
+    def notes(self, given: Given, questions: Sequence[Question]) -> list[str]:
+        """Whether a model that says nothing would be right."""
+        if questions[0].choices:
+            return []
+        references = [question.target[REFERENCES] for question in questions]
+        return silence_note(given.metrics, references, given.options.extract)
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]

@@ -27,7 +27,7 @@ from tutelage.data.sources.records import COMPRESSED, SUFFIXES
 from tutelage.data.sources.writers import check_writable, write_rows
 from tutelage.errors import UserError
 from tutelage.pipeline.audit.job import Audited
-from tutelage.rundir import replacing
+from tutelage.rundir import check_replaceable, replacing
 
 LEDGER = ".ledger.parquet"
 
@@ -63,7 +63,7 @@ def clean(
         UserError: the copy would overwrite what it is of, or its form cannot be written.
     """
     files = list(readings(sources, Path(base), Counter()))
-    targets = copies(labels(sources, Path(base)), Path(out), Path(base))
+    targets = _targets(sources, Path(out), Path(base))
     cleaner = _Cleaner(audited)
     for (origin, options), target in zip(files, targets, strict=True):
         if cleaner.reads(origin):
@@ -81,7 +81,15 @@ def check_target(sources: Sequence[SourceOptions], out: str | Path, base: str | 
     Raises:
         UserError: it cannot.
     """
-    copies(labels(sources, Path(base)), Path(out), Path(base))
+    _targets(sources, Path(out), Path(base))
+
+
+def _targets(sources: Sequence[SourceOptions], out: Path, base: Path) -> list[Path]:
+    """Where the copy of each file goes; an earlier one, with its ledger beside it, is replaced."""
+    targets = copies(labels(sources, base), out, base)
+    for target in targets:
+        check_replaceable(target, out.with_suffix(LEDGER).is_file(), "--clean")
+    return targets
 
 
 def labels(sources: Sequence[SourceOptions], base: Path) -> list[str]:

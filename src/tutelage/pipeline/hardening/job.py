@@ -35,7 +35,7 @@ from tutelage.pipeline.hardening.making import (
     refusal,
     wrapped,
 )
-from tutelage.rundir import replacing
+from tutelage.rundir import check_replaceable, replacing
 
 LEDGER = ".ledger.parquet"
 COLUMNS: dict[str, type[pl.DataType]] = {
@@ -89,12 +89,13 @@ def harden(
         `rows` (read, and of them usable and unread), and `made` by how.
 
     Raises:
-        UserError: nothing can be read or made, or `out` cannot be written.
+        UserError: nothing can be read or made, or `out` cannot be written or is another's file.
     """
     check_writable(out)
     for source in sources:
         if out.resolve() in {(base / origin.label).resolve() for origin in origins(source, base)}:
             raise UserError("would overwrite the data", where=str(out), fix="name another --out")
+    check_replaceable(out, out.with_suffix(LEDGER).is_file(), "--out")
     requests = _requests(options.refuse)
     wrappers = read_wrappers(_there(options.wrappers)) if options.wrappers else {}
     read, usable = 0, []

@@ -194,6 +194,7 @@ class EvaluationFigures(TypedDict):
         left_out: that one of them gave no answer to.
         decoded_tokens: of both models' answers.
         truncated_answers: of the tuned model's, those cut off at the longest answer.
+        notes: what makes the scores less than they seem, in words.
         seconds: that it took.
     """
 
@@ -201,6 +202,7 @@ class EvaluationFigures(TypedDict):
     left_out: int
     decoded_tokens: int
     truncated_answers: int
+    notes: NotRequired[list[str]]
     seconds: float
 
 

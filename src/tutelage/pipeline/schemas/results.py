@@ -42,6 +42,7 @@ class SuiteStatus(TypedDict):
         reason: why not, or how it broke off.
         items: how many questions were asked and answered.
         left_out: how many a model at an endpoint gave no answer to, with those of their sources.
+        notes: what makes its figures less than they seem, in words.
         seconds: that asking took, of both models.
         judge: who judged the answers, where somebody did, and how far judges may be believed.
         curves: which of the measures lie along an axis.
@@ -58,6 +59,7 @@ class SuiteStatus(TypedDict):
     reason: NotRequired[str]
     items: NotRequired[int]
     left_out: NotRequired[int]
+    notes: NotRequired[list[str]]
     seconds: NotRequired[float]
     judge: NotRequired[dict[str, Any]]
     curves: NotRequired[list[Curve]]

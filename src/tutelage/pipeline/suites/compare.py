@@ -61,6 +61,13 @@ def compare_evaluations(
     """
     if len(paths) < 2:
         raise UserError("expected two evaluations or more to compare", fix=FIX)
+    same, times = Counter(Path(path).resolve() for path in paths).most_common(1)[0]
+    if times > 1:
+        raise UserError(
+            "the same evaluation is named twice: it does not differ from itself",
+            where=str(same),
+            fix=FIX,
+        )
     first, *others = [open_evaluation(path) for path in paths]
     called = Counter(Path(other.name).name for other in others)
     if twice := [name for name, count in called.items() if count > 1]:

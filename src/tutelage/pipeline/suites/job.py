@@ -236,6 +236,8 @@ def conclude(
             continue
         for side, one in zip(sides, found, strict=True):
             measured[side].append(one)
+        if notes := planned.suite.notes(planned.given, answered.questions):
+            about |= {"notes": notes}
         seconds = sum(one.seconds for one in heard)
         status.append(
             {**about, "status": "run", "items": len(answered.questions), "seconds": seconds}
@@ -352,7 +354,7 @@ def results(
     else:
         alone = values_of(next(iter(measured.values())), options)
         table = [*earlier, *map(asdict, alone)]
-    status = [*(before["suites"] if before else []), *status]
+    now, status = status, [*(before["suites"] if before else []), *status]
     missed = {one["suite"]: one["reason"] for one in status if one["status"] != "run"}
     written = {
         "schema": 1,
@@ -361,16 +363,21 @@ def results(
         "confidence": options.confidence,
         "suites": status,
         "measures": table,
-        "failed": _broken(status)
+        "failed": _broken(status, now)
         + failed(options.fail_if, {**(own or {}), **figures(table)}, missed),
     }
     write_json(folder / RESULTS, written)
     return written
 
 
-def _broken(status: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Suites that broke off, or that nothing was asked: no such evaluation is a success."""
+def _broken(status: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Suites that broke off, or that nothing was asked: no such evaluation is a success.
+
+    Args:
+        status: what became of every suite, earlier ones too.
+        now: of those that this evaluation was to ask.
+    """
     broken = [f"{one['suite']}: {one['reason']}" for one in status if one["status"] == "failed"]
-    if not broken and all(one["status"] == "skipped" for one in status):
+    if not broken and all(one["status"] == "skipped" for one in now):
         return ["nothing was asked: every suite was skipped"]
     return broken

@@ -157,6 +157,12 @@ def preflight(options: EvaluateOptions, items: Sequence[Item]) -> list[str]:
         for planned in plans
         if planned.skipped is not None and planned.suite.data
     ]
+    notes += [
+        f"evaluate.suites: {one.name}: {note}"
+        for one in plans
+        if one.skipped is None
+        for note in one.suite.notes(one.given, one.questions)
+    ]
     return notes + [_cost_of_searches(one) for one in plans if any(q.search for q in one.questions)]
 
 

@@ -14,7 +14,7 @@ from tutelage.infer.options import Served
 from tutelage.infer.options import Side as SideName
 from tutelage.pipeline.endpoints import is_elsewhere
 from tutelage.pipeline.workbench import Workbench, from_recipe, from_run
-from tutelage.recipe import Recipe, of_data
+from tutelage.recipe import Recipe, of_data, to_tune
 from tutelage.recipe import load as load_recipe
 from tutelage.rundir import RunFolder
 
@@ -54,7 +54,7 @@ def target(name: str | Path, overrides: Sequence[str] = ()) -> Target:
         raise UserError(
             "expected a run folder or a model, found a file",
             where=str(name),
-            fix=f"tune it first (`tutelage run {name} --out RUN`), and give RUN",
+            fix=f"give the folder of a run; {to_tune(name)}",
         )
     if not path.exists() and path.parent != Path() and path.parent.is_dir():
         raise UserError("expected a run folder or a model, found nothing there", where=str(name))

@@ -15,7 +15,7 @@ LINES = 20
 
 
 class Console:
-    """Rewrites one line on a terminal; elsewhere prints about twenty and the last validation."""
+    """Rewrites one line on a terminal; elsewhere prints about twenty, and every validation."""
 
     def __init__(self, name: str, folder: Path, recipe: dict[str, Any]) -> None:
         self._stream: TextIO = sys.stderr
@@ -23,13 +23,12 @@ class Console:
         self._first = self._step = self._tokens = self._computed = 0
         self._validation = ""
         self._head = self._tail = ""
-        self._last = False
 
     def record(self, row: Mapping[str, Any]) -> None:
-        """Show the row; a validation joins the line of its step."""
+        """Show the row: on a terminal a validation stays in the line until the next one."""
         if row["event"] == "validation":
             self._validation = f"  validation {row['loss']:.4f}{' (best)' if row['best'] else ''}"
-            self._show(due=self._last)
+            self._show(f"step {row['step']}{self._validation}", due=True)
             return
         step, steps = row["step"], row["steps"]
         named = ("supervised_tokens", "tokens", "computed_tokens", "seconds")
@@ -45,13 +44,13 @@ class Console:
             f"{supervised / seconds:.0f} supervised)  {duration(left)} left  "
             f"{row['peak_memory_bytes'] / 2**30:.1f} GiB"
         )
-        self._last = step == steps
-        self._show(due=self._last or step % max(1, steps // LINES) == 0)
+        due = step == steps or step % max(1, steps // LINES) == 0
+        self._show(f"{self._head}{self._tail}", due=due)
 
-    def _show(self, *, due: bool) -> None:
-        line = f"{self._head}{self._validation}{self._tail}"
+    def _show(self, line: str, *, due: bool) -> None:
+        """All there is to say, on a terminal; elsewhere a line of its own, if it is due."""
         if self._stream.isatty():
-            self._stream.write(f"\r\x1b[K{line}")
+            self._stream.write(f"\r\x1b[K{self._head}{self._validation}{self._tail}")
         elif due:
             self._stream.write(f"{line}\n")
         self._stream.flush()
