@@ -19,6 +19,7 @@ from tutelage.evaluate.suite import SUITES
 from tutelage.pipeline.suites import asking
 from tutelage.pipeline.suites.evaluate import evaluate_suites
 from tutelage.recipe import load as load_recipe
+from tutelage.rundir import read_json
 
 pytestmark = pytest.mark.parametrize("tuned", ["lora"], indirect=True)
 
@@ -456,6 +457,28 @@ def test_a_suite_without_its_data_is_skipped_and_says_so(asked: Path, command: C
     out = ("--out", asked.parent / "none")
     said = command("eval", asked, "--suite", "mmlu", *out, *condition, cwd=asked)
     assert "mmlu.accuracy < 0.5: it was not asked (no data" in said.err
+
+
+def test_nothing_asked_fails_whatever_was_asked_before(
+    asked: Path, command: Commands, tmp_path: Path
+) -> None:
+    shutil.copytree(asked, tmp_path / "run")
+    said = command("eval", "run", "--suite", "mt_bench", cwd=tmp_path)
+    assert said.code == 1 and "nothing was asked" in said.err
+    found = read_json(tmp_path / "run/suites/results.json")
+    assert [one["status"] for one in found["suites"] if one["suite"] == "mt_bench"] == ["skipped"]
+    assert any(one["status"] == "run" for one in found["suites"])
+
+
+def test_an_evaluation_is_not_compared_with_itself(asked: Path, command: Commands) -> None:
+    said = command("compare", asked, asked / "." / "../" / asked.name, cwd=asked)
+    assert said.code == 2 and "named twice" in said.err
+    assert not (asked / "evaluations").exists()
+
+
+def test_names_between_commas_are_told_how_to_repeat(asked: Path, command: Commands) -> None:
+    said = command("eval", asked, "--suite", "mmlu,xstest", cwd=asked)
+    assert said.code == 2 and "--suite mmlu --suite xstest" in said.err
 
 
 def test_a_suite_that_breaks_off_costs_no_other(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
@@ -107,6 +108,24 @@ def test_the_python_of_the_first_run_runs(first_run: Path) -> None:
         [sys.executable, "-c", program], cwd=first_run, capture_output=True, text=True, check=False
     )
     assert " classification_f1 " in done.stdout, done.stderr
+
+
+def test_every_verb_has_its_call_in_the_table() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)[^|]*\| `(tutelage[^`]+)`(.*)", FIRST_RUN, re.MULTILINE)
+    verbs = {command.name for command in app.registered_commands}
+    assert {verb for verb, _, _ in rows} == verbs
+    for _, call, beside in rows:
+        module, _, name = call.rpartition(".")
+        owner, _, attribute = module.rpartition(".")
+        try:
+            place = importlib.import_module(module)
+        except ModuleNotFoundError:  # a method, such as of a registry
+            place = getattr(importlib.import_module(owner), attribute)
+        assert callable(getattr(place, name))
+        for other in re.findall(r"`(resume|clean|write_selected)`", beside):
+            assert callable(
+                getattr(place, other, None) or getattr(importlib.import_module(owner), other)
+            )
 
 
 def test_the_run_folder_is_as_its_page_says(first_run: Path) -> None:
