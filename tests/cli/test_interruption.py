@@ -113,3 +113,28 @@ def test_a_run_that_is_interrupted_says_where_and_is_finished_by_run(
 def test_run_is_begun_or_continued(words: list[str], command: Commands, own_project: Path) -> None:
     said = command(*words, cwd=own_project)
     assert said.code == 2 and said.err
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_interruption_before_training_leaves_what_was_there(
+    own_project: Path,
+    there: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    out = own_project / "run"
+    if there:
+        out.mkdir()
+        (out / "recipe.yaml").write_text("name: earlier\n", encoding="utf-8")
+        os.utime(out / "recipe.yaml", (1, 1))
+    monkeypatch.setattr("tutelage.pipeline.train.read", interrupted)
+    words = ["train", str(own_project / "recipe.yaml"), "--out", str(out), "--overwrite"]
+    monkeypatch.setattr(sys, "argv", ["tutelage", *words])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    assert end.value.code == 130
+    heard = capsys.readouterr().err
+    assert (f"the run in {out} is as it was" if there else "nothing is left of it") in heard

@@ -30,6 +30,11 @@ def test_it_counts_what_the_metric_gives_silence(references: list[list[str]]) ->
     assert not notes or f"right on {surprising} of {len(references)} items" in notes[0]
 
 
+def test_the_reference_that_is_shown_is_the_one_of_which_nothing_is_left() -> None:
+    (note,) = silence_note(["bleu", "exact_match"], [["sun"], ["letter A", "A"]])
+    assert "on 1 of 2" in note and "whose reference is 'A'" in note
+
+
 def test_silence_that_is_asked_for_is_no_surprise() -> None:
     assert silence_note(["exact_match"], [["", "the"], [" "]]) == []
 

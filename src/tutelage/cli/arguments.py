@@ -6,6 +6,7 @@ its arguments is told before that.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -92,16 +93,18 @@ def beginning(
 
 
 @contextmanager
-def interruptible(run: Path, verb: str) -> Iterator[None]:
+def interruptible(run: Path, verb: str, *, resume: bool) -> Iterator[None]:
     """Ends with exit code 130 where the user interrupts a run, and says what goes on with it.
 
     Args:
         run: its folder.
         verb: `run`, or `train`.
+        resume: whether the run was there before; if not, one that is older is another's.
     """
     from tutelage import ranks
     from tutelage.rundir import RunFolder
 
+    began = time.time()
     try:
         yield
     except KeyboardInterrupt:
@@ -109,6 +112,8 @@ def interruptible(run: Path, verb: str) -> Iterator[None]:
             folder = RunFolder(run)
             if not folder.recipe.is_file():
                 said = "before training began; nothing is left of it"
+            elif not resume and folder.recipe.stat().st_mtime < began:
+                said = f"before training began; the run in {run} is as it was"
             else:
                 stopped = folder.stopped()
                 where = f"training stopped {stopped}" if stopped else "training is done"

@@ -113,7 +113,7 @@ def show(found: Check) -> None:
             f"can show    with {seen.items:,} items a task, {said}{corrected}", soft_wrap=True
         )
     for note in found.notes:
-        console.print(f"note        {note}", soft_wrap=True)
+        console.print(f"note        {visible(note)}", soft_wrap=True)
 
 
 def _show_mixture(mixture: dict[str, Any], console: Console) -> None:

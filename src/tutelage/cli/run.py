@@ -29,7 +29,7 @@ def run(
     from tutelage.pipeline import run as job
 
     folder = out or recipe
-    with interruptible(folder, "run"):
+    with interruptible(folder, "run", resume=resume):
         if out is None:
             metrics = job.resume(recipe)
         else:

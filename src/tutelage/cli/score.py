@@ -64,6 +64,7 @@ def score(
 
     from tutelage.evaluate.options import AnswerForm
     from tutelage.pipeline.score import score as score_file
+    from tutelage.report.text import visible
 
     result = score_file(
         file,
@@ -85,7 +86,7 @@ def score(
         rows = "1 row" if result["n"] == 1 else f"{result['n']:,} rows"
         Console().print(_table(result, f"{file.name}, {rows}", confidence))
         for note in result.get("notes", []):
-            Console(highlight=False, markup=False).print(f"note: {note}", soft_wrap=True)
+            Console(highlight=False, markup=False).print(f"note: {visible(note)}", soft_wrap=True)
 
 
 def _table(result: dict[str, Any], title: str, confidence: float) -> Table:

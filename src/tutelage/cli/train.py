@@ -30,7 +30,7 @@ def train(
     from tutelage.pipeline import train as job
 
     done = resume and job.is_finished(RunFolder(recipe))
-    with interruptible(out or recipe, "train"):
+    with interruptible(out or recipe, "train", resume=resume):
         if out is None:
             run = job.resume(recipe)
         else:

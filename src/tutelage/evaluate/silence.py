@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from tutelage.evaluate.options import EvaluateOptions, TaskEvaluation
 from tutelage.evaluate.scoring import Item, extracted, metrics_of
-from tutelage.metrics import METRICS
+from tutelage.metrics import METRICS, Metric
 
 LONGEST = 32
 """Characters of a reference that may have nothing left; longer ones are not tried."""
@@ -45,21 +45,30 @@ def silence_note(
     if not tried:
         return []
     wanted = [extracted(expression, "", accepted)[1] for accepted in tried]
-    right: dict[str, list[bool]] = {}
-    for metric in map(METRICS.get, metrics):
-        if metric.answers == "text" and metric.higher_is_better:
-            perfect = metric.score([""] * len(wanted), wanted).per_item == metric.scale
-            if perfect.any():
-                right[metric.name] = perfect.tolist()
+    right = {
+        metric.name: marks
+        for metric in map(METRICS.get, metrics)
+        if metric.answers == "text" and metric.higher_is_better
+        if any(marks := _right(metric, wanted))
+    }
     if not right:
         return []
     silent = [any(marks) for marks in zip(*right.values(), strict=True)]
-    first = tried[silent.index(True)][0]
+    at = silent.index(True)
+    metric = METRICS.get(next(name for name, marks in right.items() if marks[at]))
+    first = tried[at][_right(metric, [[text] for text in wanted[at]]).index(True)]
     return [
         f"{of}{' and '.join(right)} would call an empty answer right on {sum(silent):,} of "
         f"{len(references):,} items, such as the one whose reference is '{first}': nothing is left "
         "of it without punctuation and articles; exact_text compares them as they are"
     ]
+
+
+def _right(metric: Metric, references: Sequence[Sequence[str]]) -> list[bool]:
+    """Of which items an empty answer has the whole score."""
+    scores = metric.score([""] * len(references), references).per_item
+    found: list[bool] = (scores == metric.scale).tolist()
+    return found
 
 
 def _may_be_passed_over(accepted: Sequence[str]) -> bool:
