@@ -61,7 +61,7 @@ def check_replaceable(path: Path, is_ours: bool, option: str) -> None:
         raise UserError(
             f"would overwrite a file that {option} has not written",
             where=str(path),
-            fix="name another, or remove it first",
+            fix="name another file",
         )
 
 
