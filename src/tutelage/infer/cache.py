@@ -29,9 +29,9 @@ Table = tuple[int, ...]
 """The blocks of a sequence, in the order of its tokens, by their place in the pool."""
 
 
-def blocks_for(tokens: int) -> int:
-    """How many blocks hold so many tokens."""
-    return -(-tokens // BLOCK)
+def blocks_for(tokens: int, size: int = BLOCK) -> int:
+    """How many blocks of a size hold so many tokens."""
+    return -(-tokens // size)
 
 
 class Cache:

@@ -29,19 +29,20 @@ def attend(
 
     Args:
         heads: what it asks for; scale, cap, dropout and prefix are taken from here.
-        query: (1, heads, queries, head size).
-        key: (1, key heads, keys, head size).
-        value: (1, key heads, keys, head size).
-        mask: (queries, keys) or with heads before them; added to the scores, or the truth about
-            which key is seen.
+        query: (n, heads, queries, head size).
+        key: (n, key heads, keys, head size).
+        value: (n, key heads, keys, head size).
+        mask: (queries, keys) or with n and heads before them; added to the scores, or the truth
+            about which key is seen.
         causal: each query sees the keys before it and its own, in place of a mask.
 
     Returns:
-        (1, heads, queries, head size).
+        (n, heads, queries, head size).
     """
     if heads.prefix is not None:
         more = heads.prefix[0].shape[2]
-        key, value = (torch.cat(pair, 2) for pair in zip(heads.prefix, (key, value), strict=True))
+        prefix = (one.expand(len(key), -1, -1, -1) for one in heads.prefix)
+        key, value = (torch.cat(pair, 2) for pair in zip(prefix, (key, value), strict=True))
         if mask is not None:  # every query sees the prefix
             mask = pad(mask, (more, 0), value=mask.dtype == torch.bool)
         elif causal:  # queries before the text's own keep the product causal, and cost less
@@ -83,5 +84,5 @@ def _capped(
 
 
 def _by_key_head(rows: Tensor, key: Tensor) -> Tensor:
-    """What each query head has, (1, heads, ...), by its key head: (1, key heads, shared, ...)."""
+    """What each query head has, (n, heads, ...), by its key head: (n, key heads, shared, ...)."""
     return rows.reshape(len(rows), key.shape[1], -1, *rows.shape[2:])
