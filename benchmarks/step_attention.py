@@ -49,7 +49,7 @@ def seconds(lengths: Sequence[int], rounds: int) -> dict[str, float]:
     for turn in range(rounds + 1):
         for name, way in WAYS.items():
             block_attention.are_separate = way  # type: ignore[assignment]
-            layout = StepLayout(cache, held, 0, torch.device("cpu"))
+            layout = StepLayout(cache, held, torch.device("cpu"))
             started = time.perf_counter()
             for one in layers:
                 layout.attend(one)

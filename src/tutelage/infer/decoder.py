@@ -3,11 +3,11 @@
 Many scores change with the batch size, because a matrix product of 3 rows and one of 32 may round
 differently, and a near-tie then falls the other way (lm-eval #1645, #2498). Here no computation
 sees how many sequences there are, nor what they share: prompts are read in rows of `PROMPT_ROWS`
-tokens, a step always has `ROWS` rows (free ones idle), and attention is computed in pieces that a
-token's position fixes. So a prefix that prompts have in common is read once and stored once, and
-the answers are those of each prompt alone, to the last bit. A sequence that ends gives its slot to
-the next prompt. Experts are the exception: a model that sends tokens to experts multiplies as many
-rows in each as were sent there.
+tokens, a step has `ROWS` rows (free ones idle, but where fewer were tried and are the same), and
+attention is computed in pieces that a token's position fixes. So a prefix that prompts have in
+common is read once and stored once, and the answers are those of each prompt alone, to the last
+bit. A sequence that ends gives its slot to the next prompt. Experts are the exception: a model that
+sends tokens to experts multiplies as many rows in each as were sent there.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tutelage.infer.cache import BLOCK, Cache, room_for
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.prefixes import Prefixes, find_prefixes
 from tutelage.infer.reading import PROMPT_ROWS, PromptReader
+from tutelage.infer.row_counts import RowCounts
 from tutelage.infer.sampling import Sampler
 from tutelage.infer.step_layout import Held, Run, StepLayout
 from tutelage.infer.step_logits import step_logits
@@ -105,16 +106,22 @@ class Decoder:
             for place, (request, path) in enumerate(zip(requests, prefixes.paths, strict=True))
         ]
         room = room_for(self.family, self.model)
+        counts = RowCounts(self.family, self.model, self.rows, headed=True)
         ordered = in_order(sequences, len(prefixes.stretches))
         with laid_out(self.family.backbone(self.model), self.rows):
             for wave in waves(ordered, prefixes, self.options.batch_size, room):
-                for ended in self._decode(wave, prefixes, sampler, on_token):
+                for ended in self._decode(wave, prefixes, counts, sampler, on_token):
                     if on_answer is not None:
                         on_answer(ended.place, ended.answer())
         return [sequence.answer() for sequence in sequences]
 
     def _decode(
-        self, wave: Wave, prefixes: Prefixes, sampler: Sampler, on_token: OnToken | None
+        self,
+        wave: Wave,
+        prefixes: Prefixes,
+        counts: RowCounts,
+        sampler: Sampler,
+        on_token: OnToken | None,
     ) -> Iterator[Ongoing]:
         """Decode a wave; its sequences as they end."""
         cache = Cache(wave.sizes, wave.shared_blocks)
@@ -142,18 +149,16 @@ class Decoder:
             )
             if newcomers:
                 hidden = reader.read(newcomers)
-                self._extend(list(newcomers.values()), hidden, sampler, on_token)
+                self._extend(list(newcomers.values()), hidden, counts, sampler, on_token)
                 running |= newcomers
-            for first in range(0, wave.slots, self.rows):
-                taken = {
-                    slot: sequence
-                    for slot, sequence in running.items()
-                    if first <= slot < first + self.rows and sequence.finish_reason is None
-                }
-                if taken:
-                    held = {slot: _held(sequence, runs) for slot, sequence in taken.items()}
-                    hidden = self._step(cache, taken, held, first)
-                    self._extend(list(taken.values()), hidden, sampler, on_token)
+            unended = sorted(slot for slot, it in running.items() if it.finish_reason is None)
+            for start in range(0, len(unended), self.rows):
+                taken = {slot: running[slot] for slot in unended[start : start + self.rows]}
+                held = {slot: _held(sequence, runs) for slot, sequence in taken.items()}
+                ahead = max(it.limit - len(it.ids) for it in taken.values())
+                rows = counts.fewest(len(taken), ahead)
+                hidden = self._step(cache, taken, held, rows)
+                self._extend(list(taken.values()), hidden, counts, sampler, on_token)
             yield from (it for it in running.values() if it.finish_reason is not None)
             running = {slot: it for slot, it in running.items() if it.finish_reason is None}
 
@@ -161,6 +166,7 @@ class Decoder:
         self,
         sequences: Sequence[Ongoing],
         hidden: Tensor,
+        counts: RowCounts,
         sampler: Sampler,
         on_token: OnToken | None,
     ) -> None:
@@ -168,22 +174,21 @@ class Decoder:
         for start in range(0, len(sequences), self.rows):
             some = sequences[start : start + self.rows]
             last = hidden[start : start + self.rows]
-            logits = step_logits(self.family, self.model, last, self.rows)
+            logits = step_logits(self.family, self.model, last, counts.fewest(len(last)))
             sampler.extend(some, logits, self.stop_ids, on_token)
 
     def _step(
-        self, cache: Cache, running: Mapping[int, Ongoing], held: Mapping[int, Held], first: int
+        self, cache: Cache, running: Mapping[int, Ongoing], held: Mapping[int, Held], rows: int
     ) -> Tensor:
         """Read the newest token of each slot's sequence; its hidden states (n, width)."""
         device = self.model.device
-        row = torch.zeros(2, self.rows, dtype=torch.int64)
-        places = [slot - first for slot in running]
+        row = torch.zeros(2, rows, dtype=torch.int64)
         newest = [(it.ids[-1], it.held) for it in running.values()]
-        row[:, places] = torch.tensor(newest).T
+        row[:, : len(newest)] = torch.tensor(newest).T
         row = row.to(device)
-        with using(StepLayout(cache, held, first, device)):
+        with using(StepLayout(cache, held, device)):
             hidden = self.family.hidden_states(self.model, row[:1], row[1:])
-        return hidden[places]
+        return hidden[: len(newest)]
 
 
 def _full_blocks(wave: Wave, prefixes: Prefixes, at: int) -> Run:

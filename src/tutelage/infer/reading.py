@@ -3,6 +3,7 @@
 Prompts are read together, without padding between them: they fill rows of a fixed number of
 tokens, and one goes on in the next row where it must. A matrix product of the same number of rows
 gives a token the same values wherever it stands, so what is read does not depend on the company.
+A last row is shorter where that was tried and is the same (`row_counts`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from transformers import PreTrainedModel
 from tutelage.infer.cache import BLOCK, Cache, Table, blocks_for
 from tutelage.infer.prefixes import Prefixes
 from tutelage.infer.prompt_layout import Chunk, PromptLayout
+from tutelage.infer.row_counts import RowCounts
 from tutelage.infer.waves import Ongoing, Wave
 from tutelage.model.attention import using
 from tutelage.model.families import Family
@@ -35,7 +37,7 @@ class PromptReader:
         wave: whose sequences are read.
         prefixes: of all prompts.
         rows: tokens in a row.
-        padded: whether rows are always full; if not, what is read depends on how much is read.
+        padded: whether rows are filled up; if not, what is read depends on how much is read.
     """
 
     def __init__(
@@ -56,6 +58,9 @@ class PromptReader:
         self._cache = cache
         self._wave = wave
         self._stretches = prefixes.stretches
+        self._counts = RowCounts(family, model, rows)
+        used = {at for sequence in wave.sequences for at in sequence.path}
+        self._ahead = sum(len(self._stretches[at].ids) for at in used) // rows  # passes
         self._tables: dict[int, Table] = {}  # of shared stretches that have been read
         self._ends: dict[int, Tensor] = {}  # the last hidden state of these
 
@@ -140,7 +145,8 @@ class PromptReader:
         for chunks in packs(texts, self.rows):
             ids = [token for chunk in chunks for token in chunk.ids]
             positions = [at for chunk in chunks for at in range(chunk.start, chunk.end)]
-            idle = [0] * (self.rows - len(ids) if self.padded else 0)
+            filled = self._counts.fewest(len(ids), self._ahead) if self.padded else len(ids)
+            idle = [0] * (filled - len(ids))
             row = torch.tensor([ids + idle, positions + idle], device=device)
             with using(PromptLayout(self._cache, chunks, device)):
                 yield chunks, self.family.hidden_states(self.model, row[:1], row[1:])

@@ -55,36 +55,32 @@ class Held:
 
 
 class StepLayout:
-    """One new token in each of some slots; the row's places are those of the slots.
+    """One new token in each of some slots.
 
     Args:
         cache: what they hold.
-        held: the same by slot, at least one.
-        first: the slot that has the first place in the row.
+        held: the same by slot, at least one, in the order of the row, which they may not fill.
         device: where the cache is.
     """
 
-    def __init__(
-        self, cache: Cache, held: Mapping[int, Held], first: int, device: torch.device
-    ) -> None:
+    def __init__(self, cache: Cache, held: Mapping[int, Held], device: torch.device) -> None:
         self._cache = cache
         self._first = min(held)
         self._count = max(held) + 1 - self._first
-        self._place = self._first - first
         self._device = device
-        places, blocks, offsets = [], [], []
-        tokens, own = [-1] * self._count, [0] * self._count  # an idle slot sees nothing
+        blocks, offsets = [], []
+        tokens, own = [-1] * self._count, [0] * self._count  # a slot between them sees nothing
         users: dict[Run, list[int]] = {}
         for slot, it in held.items():
             row = slot - self._first
             tokens[row], own[row] = it.tokens, it.own
             block, offset = divmod(it.tokens, BLOCK)
-            places.append(slot - first)
             blocks.append(cache.own(slot, block - it.own))
             offsets.append(offset)
             for run in it.shared:
                 users.setdefault(run, []).append(row)
-        self._writer = Writer(places, blocks, offsets, device)
+        self._writer = Writer(range(len(held)), blocks, offsets, device)
+        self._slots = torch.tensor([slot - self._first for slot in held], device=device)
         self._levels = list(_levels({s - self._first: it for s, it in held.items()}))
         self._depth = 1 + max(level for level, _ in self._levels)
         cache.use(self._depth)
@@ -112,12 +108,14 @@ class StepLayout:
         self._writer.write(keys, heads.key)
         self._writer.write(values, heads.value)
         _, count, row, _ = heads.query.shape
-        rows = slice(self._place, self._place + self._count)
-        queries = heads.query[0, :, rows].transpose(0, 1).contiguous()
+        taken = len(self._slots)
+        queries = heads.query.new_zeros(self._count, count, heads.query.shape[3])
+        queries[self._slots] = heads.query[0, :, :taken].transpose(0, 1)
         queries = queries.view(self._count, keys.shape[1], -1, queries.shape[2])
-        output = heads.value.new_zeros(row, count, values.shape[3])
         groups = [*self._prefix(heads), self._blocks(heads, keys, values)]
-        output[rows] = attend_blocks(queries, groups, heads.scale, heads.softcap).flatten(1, 2)
+        attended = attend_blocks(queries, groups, heads.scale, heads.softcap).flatten(1, 2)
+        output = heads.value.new_zeros(row, count, values.shape[3])
+        output[:taken] = attended[self._slots]
         return output.transpose(0, 1)[None]
 
     def _prefix(self, heads: Heads) -> Iterator[Blocks]:
