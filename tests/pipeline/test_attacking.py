@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import tiny_masked
 import tiny_models
 from tutelage.evaluate.options import EvaluateOptions
-from tutelage.pipeline.suites.evaluate import evaluate_suites
+from tutelage.evaluate.suite import SUITES
+from tutelage.pipeline.suites.evaluate import QUICK, QUICK_STEPS, evaluate_suites
 from tutelage.pipeline.suites.planning import preflight
 
 
@@ -49,3 +51,22 @@ def test_what_a_search_costs_is_told_before_there_is_a_model(tmp_path: Path) -> 
     # Two requests; a suffix of 20 tokens, a target of 14 characters.
     assert "searches 2 suffixes" in note
     assert f"up to {2 * 5 * 7 * (20 + 3):,} tokens, and gradients 10 times" in note
+
+
+def test_quick_searches_no_more_suffixes_than_are_searched_without(tmp_path: Path) -> None:
+    model = tiny_models.save_folder(tmp_path / "model")
+    rows = "".join(f"name cat {at},Sure the cat is\n" for at in range(20))
+    (tmp_path / "requests.csv").write_text(f"goal,target\n{rows}")
+
+    def items(**use: int) -> int:
+        given = {"suite": "suffix_search", "candidates": 2, "max_new_tokens": 2, **use}
+        data = {"data": [{"path": str(tmp_path / "requests.csv")}]}
+        overrides = [f"evaluate.suites={json.dumps([given | data])}"]
+        out = tmp_path / f"out{len(use)}"
+        (suite,) = evaluate_suites(model, out=out, quick=True, overrides=overrides)["suites"]
+        assert suite["options"]["steps"] == QUICK_STEPS
+        return int(suite["items"])
+
+    usual = SUITES.get("suffix_search").items
+    assert items() == usual < QUICK
+    assert items(max_items=40) == QUICK - 1  # pairs of a request, plain and with its suffix

@@ -134,6 +134,7 @@ class Suite(ABC):
             none.
         needs: what it is made of then, for the list of suites.
         default: whether it is asked where no suites are named.
+        items: questions asked where nothing says how many; None for all.
     """
 
     area: ClassVar[Area]
@@ -141,6 +142,7 @@ class Suite(ABC):
     data: ClassVar[str] = ""
     needs: ClassVar[str] = ""
     default: ClassVar[bool] = False
+    items: ClassVar[int | None] = None
 
     @abstractmethod
     def questions(self, given: Given) -> list[Question]:

@@ -31,7 +31,7 @@ from tutelage.evaluate.suite_comparison import drawn
 from tutelage.infer.options import SuffixSearch
 
 REQUESTS = 6
-"""Requests attacked where `max_items` says nothing."""
+"""Requests attacked where nothing says how many."""
 LENGTH = 20
 """Tokens of a suffix, as in the paper."""
 TOP_K = 64
@@ -47,6 +47,7 @@ class SuffixSearches(Suite):
     area = "robustness"
     title = "harmful requests with a suffix searched by the model's own gradients"
     data = ADVBENCH
+    items = 2 * REQUESTS
 
     def questions(self, given: Given) -> list[Question]:
         """A few requests, each plain and with a search; `data` may name requests of one's own."""
@@ -55,7 +56,7 @@ class SuffixSearches(Suite):
             for request in read_requests(given.path(self.data))
             for question in _asked(request, given)
         ]
-        return drawn(questions, given.options.max_items or 2 * REQUESTS, given.seed)
+        return drawn(questions, given.options.max_items or self.items, given.seed)
 
     def measures(
         self, given: Given, questions: Sequence[Question], replies: Sequence[Reply]

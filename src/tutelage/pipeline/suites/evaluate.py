@@ -17,6 +17,7 @@ from tutelage.data.example import Example
 from tutelage.errors import UserError
 from tutelage.evaluate.gates import Found, figures
 from tutelage.evaluate.options import EvaluateOptions
+from tutelage.evaluate.suite import SUITES
 from tutelage.evaluate.suite_options import SuiteOptions
 from tutelage.infer.endpoint.errand import Errand
 from tutelage.pipeline.audited import load_rows
@@ -119,8 +120,9 @@ def evaluate_suites(
 
 
 def _quick(suite: SuiteOptions, items: int | None) -> SuiteOptions:
-    """A suite as a first look takes it, which is never more than the recipe has it."""
-    most = min(QUICK, suite.max_items or items or QUICK)
+    """A suite as a first look takes it, which is never more than without."""
+    usual = SUITES.get(suite.suite, where="evaluate.suites").items
+    most = min(QUICK, suite.max_items or min(usual or QUICK, items or QUICK))
     return suite.model_copy(update={"max_items": most, "steps": min(QUICK_STEPS, suite.steps)})
 
 
