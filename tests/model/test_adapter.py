@@ -103,6 +103,26 @@ def test_the_plain_loader_says_which_base_it_needs(plain, tmp_path: Path) -> Non
         load_adapter.attach(plain("gpt2"), tmp_path)
 
 
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_what_the_plain_loader_refuses_stays_as_it_was(
+    plain, placement: str, tmp_path: Path
+) -> None:
+    model = plain("llama")
+    adapter.prepare(model, options(placement=placement), seed=0)
+    adapter.save(shaken(model), tmp_path)
+    shorter = plain("llama")
+    shorter.model.layers = shorter.model.layers[:-1]
+    before = logits(shorter)
+    with pytest.raises(ValueError, match="was tuned on tiny-llama"):
+        load_adapter.attach(shorter, tmp_path)  # its first layers are as the adapter wants them
+    assert torch.equal(logits(shorter), before)
+    once = load_adapter.attach(plain("llama"), tmp_path)
+    before = logits(once)
+    with pytest.raises(ValueError, match="has an adapter already"):
+        load_adapter.attach(once, tmp_path)
+    assert torch.equal(logits(once), before)
+
+
 @pytest.mark.parametrize("loaded", ["ours", "plain"])
 def test_a_reader_that_is_passed_by_is_an_error_and_no_other_answer(
     plain, loaded: str, tmp_path: Path

@@ -67,26 +67,41 @@ class PlainAdapter(nn.Module):
 
 
 def attach(model: nn.Module, folder: str | Path) -> nn.Module:
-    """Add a saved adapter to its base model, in place; gives the model."""
+    """Add a saved adapter to its base model, in place; gives the model.
+
+    Raises:
+        ValueError: there is no such adapter, it is of another model, or this model has one; the
+            model is then as it was.
+    """
     config = json.loads((Path(folder) / "adapter_config.json").read_text())
     if config["peft_type"] != "BOTTLENECK" or config["version"] != 1:
         raise ValueError(f"{folder} holds no bottleneck adapter of version 1")
     weights = load_file(Path(folder) / "adapter_model.safetensors")
+    found = []
     for name, place in config["places"].items():
         parts = {
             part: weights[f"{name}.{part}"]
             for part in ("down.weight", "down.bias", "up.weight", "up.bias")
         }
-        try:
-            module = model.get_submodule(name)
-        except AttributeError:
-            base = config["base_model_name_or_path"]
-            raise ValueError(f"the model has no {name}; the adapter was tuned on {base}") from None
         beside = place["reads"] is not None
+        module = _module(model, name, config)
+        read = _module(model, place["reads"], config) if beside else None
+        if hasattr(module, "adapter"):
+            raise ValueError(f"{name} has an adapter already; load the base model anew")
         adapter = PlainAdapter(parts, config["activation"], config["scale"], beside)
+        found.append((module, read, adapter))
+    for module, read, adapter in found:
         device = next((p.device for p in module.parameters()), torch.device("cpu"))
         module.add_module("adapter", adapter.to(device))
-        if beside:
-            model.get_submodule(place["reads"]).register_forward_pre_hook(adapter.take)
+        if read is not None:
+            read.register_forward_pre_hook(adapter.take)
         module.register_forward_hook(adapter.add)
     return model
+
+
+def _module(model: nn.Module, name: str, config: dict[str, Any]) -> nn.Module:
+    try:
+        return model.get_submodule(name)
+    except AttributeError:
+        base = config["base_model_name_or_path"]
+        raise ValueError(f"the model has no {name}; the adapter was tuned on {base}") from None
