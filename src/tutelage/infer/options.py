@@ -36,7 +36,7 @@ class DecodeOptions(Options):
     """Seed of the samples; each prompt has a stream of its own."""
 
     batch_size: int = Field(default=64, ge=1)
-    """Sequences decoded at the same time: speed and memory only. A step has 64 rows in any case."""
+    """Sequences decoded at the same time: speed and memory only. A step has room for 64."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class LocalAsker:
     def write_ahead(self, batches: Sequence[Batch], progress: Progress) -> None:
         """See `Asker`.
 
-        A step of decoding has 64 rows in any case, and a suite of 15 questions fills 15 of them.
+        A step of decoding has room for 64 sequences, and a suite of 15 questions fills 15 of them.
         A conversation of several turns may outgrow the context, which is for its suite to tell.
         """
         puts: list[Put] = []
