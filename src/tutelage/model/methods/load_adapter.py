@@ -67,41 +67,26 @@ class PlainAdapter(nn.Module):
 
 
 def attach(model: nn.Module, folder: str | Path) -> nn.Module:
-    """Add a saved adapter to its base model, in place; gives the model.
-
-    Raises:
-        ValueError: there is no such adapter, it is of another model, or this model has one; the
-            model is then as it was.
-    """
+    """Add a saved adapter to its base model, in place; one that raises ValueError is unchanged."""
     config = json.loads((Path(folder) / "adapter_config.json").read_text())
     if config["peft_type"] != "BOTTLENECK" or config["version"] != 1:
         raise ValueError(f"{folder} holds no bottleneck adapter of version 1")
     weights = load_file(Path(folder) / "adapter_model.safetensors")
-    found = []
+    modules = dict(model.named_modules(remove_duplicate=False))
+    names = ("down.weight", "down.bias", "up.weight", "up.bias")
     for name, place in config["places"].items():
-        parts = {
-            part: weights[f"{name}.{part}"]
-            for part in ("down.weight", "down.bias", "up.weight", "up.bias")
-        }
-        beside = place["reads"] is not None
-        module = _module(model, name, config)
-        read = _module(model, place["reads"], config) if beside else None
-        if hasattr(module, "adapter"):
+        if missing := {name, place["reads"] or name} - modules.keys():
+            base = config["base_model_name_or_path"]
+            raise ValueError(f"the model has no {min(missing)}; the adapter was tuned on {base}")
+        if hasattr(modules[name], "adapter"):
             raise ValueError(f"{name} has an adapter already; load the base model anew")
+    for name, place in config["places"].items():
+        module, beside = modules[name], place["reads"] is not None
+        parts = {part: weights[f"{name}.{part}"] for part in names}
         adapter = PlainAdapter(parts, config["activation"], config["scale"], beside)
-        found.append((module, read, adapter))
-    for module, read, adapter in found:
         device = next((p.device for p in module.parameters()), torch.device("cpu"))
         module.add_module("adapter", adapter.to(device))
-        if read is not None:
-            read.register_forward_pre_hook(adapter.take)
+        if beside:
+            modules[place["reads"]].register_forward_pre_hook(adapter.take)
         module.register_forward_hook(adapter.add)
     return model
-
-
-def _module(model: nn.Module, name: str, config: dict[str, Any]) -> nn.Module:
-    try:
-        return model.get_submodule(name)
-    except AttributeError:
-        base = config["base_model_name_or_path"]
-        raise ValueError(f"the model has no {name}; the adapter was tuned on {base}") from None
