@@ -9,25 +9,34 @@ import torch
 from torch import Tensor
 
 import tiny_models
-from tutelage.infer import row_counts
 from tutelage.infer.backend import Request
 from tutelage.infer.decoder import Decoder
 from tutelage.infer.likelihood import log_likelihoods
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.row_counts import RowCounts
-from tutelage.model.families import families
 from tutelage.model.families.causal import Causal
 
-CAUSAL = families.get("causal")
 
+class Stand(Causal):
+    """Gives a row the same in any pass, but for those counts where it rounds otherwise."""
 
-class Rounding(Causal):
-    """A library whose products of 16 rows come out otherwise in their last bit."""
+    def __init__(self, hidden: int = 0, logits: int = 0) -> None:
+        self.off_hidden, self.off_logits = hidden, logits
+        self.passes: list[int] = []
 
     def hidden_states(self, model: object, ids: Tensor, positions: Tensor) -> Tensor:
-        states = super().hidden_states(model, ids, positions)
-        off = states.shape[0] == 16
-        return states.nextafter(states.new_full((), torch.inf)) if off else states
+        self.passes.append(ids.shape[1])
+        return _rounded(ids[0, :, None] + positions[0, :, None] / 7, self.off_hidden)
+
+    def logits(self, model: object, hidden: Tensor) -> Tensor:
+        return _rounded(hidden * torch.arange(5), self.off_logits)
+
+
+def _rounded(values: Tensor, off: int) -> Tensor:
+    values = values.clone()
+    if len(values) == off:
+        values[-1] = values[-1].nextafter(values.new_full((), torch.inf))
+    return values
 
 
 class Counted(Causal):
@@ -41,27 +50,37 @@ class Counted(Causal):
         return super().hidden_states(model, ids, positions)
 
 
-@torch.inference_mode()
-def test_only_what_is_the_same_is_taken() -> None:
-    model = tiny_models.make_model("llama")
-    trusted = RowCounts(Rounding(), model, 64, headed=True)
-    assert [trusted.fewest(rows, 99) for rows in (1, 16)] == [32, 32]
-    assert [trusted.fewest(rows, 99) for rows in (17, 32, 33, 48, 49, 64)] == [
-        *(32, 32, 48, 48, 64, 64)
-    ]
+@pytest.mark.parametrize(
+    ("family", "headed", "counts"),
+    [
+        (Stand(), True, {16, 32, 48, 64}),
+        (Stand(hidden=16), False, {32, 48, 64}),
+        (Stand(logits=32), True, {16, 48, 64}),
+        (Stand(logits=32), False, {16, 32, 48, 64}),
+        (Stand(hidden=16, logits=48), True, {32, 64}),
+    ],
+)
+def test_only_what_is_the_same_is_taken(family: Stand, headed: bool, counts: set[int]) -> None:
+    rows = RowCounts(family, tiny_models.make_model("llama"), 64, headed=headed)
+    while not family.passes:
+        assert rows.known(rows.for_pass(1)) in counts
+    found = {at: (rows.for_pass(at), rows.known(at)) for at in range(1, 65)}
+    least = {at: min(count for count in counts if count >= at) for at in found}
+    assert found == {at: (count, count) for at, count in least.items()}
+    assert family.passes == [64, 16, 32, 48]  # tried once
 
 
-@torch.inference_mode()
-def test_a_trial_must_pay() -> None:
-    family = Counted()
-    counts = RowCounts(family, tiny_models.make_model("llama"), 64)
-    assert counts.fewest(3) == counts.fewest(3, row_counts.WORTH - 1) == 64
-    assert counts.fewest(64, 99) == counts.fewest(49, 99) == 64 and not family.passes
-    counts.fewest(3, row_counts.WORTH)
-    assert family.passes == {64: 1, 16: 1, 32: 1, 48: 1}
-    tried = counts.fewest(3)  # known by now
-    assert tried == counts.fewest(3, 99) and sum(family.passes.values()) == 4
-    assert RowCounts(family, tiny_models.make_model("llama"), 1).fewest(1, 99) == 1
+def test_a_trial_is_made_once_as_many_rows_have_idled() -> None:
+    family = Stand()
+    rows = RowCounts(family, tiny_models.make_model("llama"), 64)
+    for _ in range(99):  # nothing could be spared
+        assert rows.for_pass(64) == rows.for_pass(49) == 64
+    # 64 + 16 + 32 + 48 rows take as long as 4 passes spare of which each could be 16 for 64.
+    assert [rows.for_pass(3) for _ in range(3)] == [64] * 3 and not family.passes
+    assert rows.known(3) == 64
+    assert rows.for_pass(3) == rows.known(16) == 16
+    alone = RowCounts(family, tiny_models.make_model("llama"), 1)
+    assert [alone.for_pass(1) for _ in range(99)] == [1] * 99
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3_text", "gpt2"])
@@ -69,30 +88,35 @@ def test_answers_are_the_same_with_fewer_rows(kind: str, monkeypatch: pytest.Mon
     model = tiny_models.make_model(kind)
     asked = [Request(tuple(range(2, 9 + at)), 30 + 5 * at, key=at) for at in range(40)]
 
-    def run(worth: int) -> tuple[list[object], Counter[int]]:
-        monkeypatch.setattr(row_counts, "WORTH", worth)
+    def run() -> tuple[list[object], Counter[int]]:
         family = Counted()
         decoder = Decoder(family, model, (), DecodeOptions(temperature=1.0, batch_size=40))
         return decoder.run(asked), family.passes
 
-    (shorter, few), (usual, many) = run(1), run(10**9)
+    shorter, few = run()
+    monkeypatch.setattr(RowCounts, "_tried", lambda _: [])
+    usual, many = run()
     assert shorter == usual  # ids, reasons and every log-probability
     assert set(many) == {1, 64, 128}  # 1: to learn what a token takes
-    assert sum(few.values()) > sum(many.values())  # by the trials
-    if few[16] > 2:  # where this machine's library allows it
-        assert sum(rows * n for rows, n in few.items()) < sum(rows * n for rows, n in many.items())
+    assert {16, 32, 48} < set(few)  # tried
+    monkeypatch.setattr(RowCounts, "_tried", lambda self: self._counts)
+    _, few = run()  # as where all of them are the same: the answers end one after the other
+    steps = [few[rows] for rows in (64, 48, 32, 16)]
+    assert steps[0] == 9 and min(steps) > 0  # the tenth of 40 sequences pays for the trial
+    assert sum(steps) == many[64]
 
 
 def test_likelihoods_are_the_same_with_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_models.make_model("llama")
-    texts = [[5] * 40 + [at, 7, at % 5 + 2, 9] for at in range(2, 90)]
+    texts = [[5] * 40 + [at, 7, at % 5 + 2, 9] for at in range(2, 300)]
 
-    def run(worth: int) -> tuple[list[list[float]], Counter[int]]:
-        monkeypatch.setattr(row_counts, "WORTH", worth)
+    def run() -> tuple[list[list[float]], Counter[int]]:
         family = Counted()
         found = log_likelihoods(family, model, texts, [40] * len(texts))
         return [one.tolist() for one in found], family.passes
 
-    (shorter, few), (usual, many) = run(1), run(10**9)
+    shorter, few = run()
+    monkeypatch.setattr(RowCounts, "_tried", lambda _: [])
+    usual, many = run()
     assert shorter == usual
-    assert set(few) > {128} and set(many) == {1, 128}
+    assert {32, 64, 96} < set(few) and set(many) == {1, 128}

@@ -21,6 +21,7 @@ from tutelage.infer.decoder import Decoder
 from tutelage.infer.options import DecodeOptions
 from tutelage.infer.prefixes import find_prefixes
 from tutelage.infer.prompt_layout import Chunk
+from tutelage.infer.row_counts import RowCounts
 from tutelage.model.families import families
 
 KINDS = ["llama", "gpt2", "gemma3_text", "mistral", "qwen3"]  # windows are 8 tokens wide
@@ -126,6 +127,7 @@ def read_rows(prompts: Sequence[tuple[int, ...]], new: int = 2, **options: objec
 def test_what_is_shared_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PROMPT_ROWS", 16)
     monkeypatch.setattr("tutelage.infer.decoder.PROMPT_ROWS", 16)
+    monkeypatch.setattr(RowCounts, "_tried", lambda _: [])  # a trial's passes read no prompt
     system = tuple(range(2, 82))
     prompts = [(*system, 100 + at, 3, 4, 5) for at in range(12)]  # 80 tokens, then 12 times 4
     assert read_rows(prompts) == 8

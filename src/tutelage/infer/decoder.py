@@ -155,9 +155,7 @@ class Decoder:
             for start in range(0, len(unended), self.rows):
                 taken = {slot: running[slot] for slot in unended[start : start + self.rows]}
                 held = {slot: _held(sequence, runs) for slot, sequence in taken.items()}
-                ahead = max(it.limit - len(it.ids) for it in taken.values())
-                rows = counts.fewest(len(taken), ahead)
-                hidden = self._step(cache, taken, held, rows)
+                hidden = self._step(cache, taken, held, counts.for_pass(len(taken)))
                 self._extend(list(taken.values()), hidden, counts, sampler, on_token)
             yield from (it for it in running.values() if it.finish_reason is not None)
             running = {slot: it for slot, it in running.items() if it.finish_reason is None}
@@ -174,7 +172,7 @@ class Decoder:
         for start in range(0, len(sequences), self.rows):
             some = sequences[start : start + self.rows]
             last = hidden[start : start + self.rows]
-            logits = step_logits(self.family, self.model, last, counts.fewest(len(last)))
+            logits = step_logits(self.family, self.model, last, counts.known(len(last)))
             sampler.extend(some, logits, self.stop_ids, on_token)
 
     def _step(

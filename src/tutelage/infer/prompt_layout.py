@@ -21,7 +21,7 @@ from tutelage.model.attention.product import attend
 QUERIES = 8
 """Positions whose queries are attended together; a block has a whole number of them. The kernel
 wants rows filled up to a multiple of 8 (`block_attention.ALIGNED`). A whole block costs the same in
-pieces of 4 to 32, while a few tokens behind 512 others, such as one of many choices, cost 2.8 times
+pieces of 8 to 32, while a few tokens behind 512 others, such as one of many choices, cost 2.8 times
 as much in a piece of 32 (benchmarks/RESULTS.md, "All suites at once")."""
 
 

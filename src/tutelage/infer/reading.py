@@ -59,8 +59,6 @@ class PromptReader:
         self._wave = wave
         self._stretches = prefixes.stretches
         self._counts = RowCounts(family, model, rows)
-        used = {at for sequence in wave.sequences for at in sequence.path}
-        self._ahead = sum(len(self._stretches[at].ids) for at in used) // rows  # passes
         self._tables: dict[int, Table] = {}  # of shared stretches that have been read
         self._ends: dict[int, Tensor] = {}  # the last hidden state of these
 
@@ -145,7 +143,7 @@ class PromptReader:
         for chunks in packs(texts, self.rows):
             ids = [token for chunk in chunks for token in chunk.ids]
             positions = [at for chunk in chunks for at in range(chunk.start, chunk.end)]
-            filled = self._counts.fewest(len(ids), self._ahead) if self.padded else len(ids)
+            filled = self._counts.for_pass(len(ids)) if self.padded else len(ids)
             idle = [0] * (filled - len(ids))
             row = torch.tensor([ids + idle, positions + idle], device=device)
             with using(PromptLayout(self._cache, chunks, device)):

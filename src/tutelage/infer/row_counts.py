@@ -21,12 +21,13 @@ from tutelage.model.families import Family
 
 PARTS = 4
 """Counts that are tried: so many parts of the usual one, and their multiples."""
-WORTH = 16
-"""Passes that must be ahead for a trial, which takes as long as 2.5 usual passes."""
 
 
 class RowCounts:
     """How many rows a pass may have.
+
+    A trial takes as long as 2.5 usual passes. It is made once as many rows have idled in vain: so
+    few passes never pay for one, and many soon have it behind them.
 
     Args:
         family: the model's kind.
@@ -42,24 +43,25 @@ class RowCounts:
         self._family = family
         self._model = model
         self._headed = headed
-        self._same: list[int] | None = None
+        part = usual // PARTS
+        self._counts = [part * parts for parts in range(1, PARTS)] if part else []
+        self._same = [usual]
+        self._unspent = usual + sum(self._counts)  # rows, before a trial
 
-    def fewest(self, rows: int, ahead: int = 0) -> int:
-        """The least count that holds some rows and gives them the same as the usual one.
+    def for_pass(self, rows: int) -> int:
+        """How many rows a pass of so many is to have; it may try which do."""
+        spared = self.usual - next((one for one in self._counts if one >= rows), self.usual)
+        if spared and self._unspent > 0:
+            self._unspent -= spared
+            if self._unspent <= 0:
+                self._same = [*self._tried(), self.usual]
+        return self.known(rows)
 
-        Args:
-            rows: at most the usual count.
-            ahead: passes that may follow; with few, nothing is tried, and the usual count is taken
-                unless it was tried before.
-        """
-        part = self.usual // PARTS
-        if rows > self.usual - part or not part:
-            return self.usual
-        if self._same is None and ahead >= WORTH:
-            self._same = self._tried([part * parts for parts in range(1, PARTS)])
-        return next((count for count in self._same or () if count >= rows), self.usual)
+    def known(self, rows: int) -> int:
+        """The least count that holds some rows, and is known to give them the same."""
+        return next(count for count in self._same if count >= rows)
 
-    def _tried(self, counts: list[int]) -> list[int]:
+    def _tried(self) -> list[int]:
         embedded = cast(Tensor, self._model.get_input_embeddings().weight)
         device = self._model.device
         random = torch.Generator().manual_seed(0)
@@ -67,7 +69,7 @@ class RowCounts:
         usual = self._pass(ids)
         return [
             count
-            for count in counts
+            for count in self._counts
             if all(
                 torch.equal(some, all_of_it[:count])
                 for some, all_of_it in zip(self._pass(ids[:, :count]), usual, strict=True)
