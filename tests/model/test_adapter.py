@@ -116,6 +116,16 @@ def test_what_the_plain_loader_refuses_stays_as_it_was(
     with pytest.raises(ValueError, match="was tuned on tiny-llama"):
         load_adapter.attach(shorter, tmp_path)  # its first layers are as the adapter wants them
     assert torch.equal(logits(shorter), before)
+    whole = load_file(tmp_path / "adapter_model.safetensors")
+    torn = dict(list(whole.items())[:-1])
+    save_file(torn, tmp_path / "adapter_model.safetensors")
+    (lost,) = whole.keys() - torn.keys()
+    untouched = plain("llama")
+    before = logits(untouched)
+    with pytest.raises(ValueError, match=f"holds no weights {lost}"):
+        load_adapter.attach(untouched, tmp_path)
+    assert torch.equal(logits(untouched), before)
+    save_file(whole, tmp_path / "adapter_model.safetensors")
     once = load_adapter.attach(plain("llama"), tmp_path)
     before = logits(once)
     with pytest.raises(ValueError, match="has an adapter already"):

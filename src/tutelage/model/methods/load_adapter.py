@@ -80,6 +80,8 @@ def attach(model: nn.Module, folder: str | Path) -> nn.Module:
             raise ValueError(f"the model has no {min(missing)}; the adapter was tuned on {base}")
         if hasattr(modules[name], "adapter"):
             raise ValueError(f"{name} has an adapter already; load the base model anew")
+        if missing := {f"{name}.{part}" for part in names} - weights.keys():
+            raise ValueError(f"{folder} holds no weights {min(missing)}; copy the adapter anew")
     for name, place in config["places"].items():
         module, beside = modules[name], place["reads"] is not None
         parts = {part: weights[f"{name}.{part}"] for part in names}
